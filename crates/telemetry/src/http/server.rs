@@ -1,0 +1,239 @@
+//! The server layer: span, metrics, request id and log lines of every request.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::{Duration, Instant};
+
+use ::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::extract::MatchedPath;
+use http_body::Body;
+use metrics::Gauge;
+use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
+use tower_layer::Layer;
+use tower_service::Service;
+use tracing::{debug, error, info, warn};
+
+use super::request_id::{self, X_REQUEST_ID};
+use super::routes::{self, Route, UNMATCHED};
+use crate::metrics::HTTP_REQUESTS_ACTIVE;
+use crate::semconv;
+use crate::trace::context::CURRENT;
+use crate::trace::{Context, Span, SpanKind, span};
+
+const X_RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+const X_DEBUG: HeaderName = HeaderName::from_static("x-debug");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+static ACTIVE: LazyLock<Gauge> = LazyLock::new(|| HTTP_REQUESTS_ACTIVE.gauge_handle(&[]));
+
+/// Instruments a router: `router.layer(ServerLayer::new(slow))`. It must wrap
+/// the router from inside (`Router::layer`), where the matched path is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLayer {
+    slow: Duration,
+}
+
+impl ServerLayer {
+    /// Requests slower than `slow` log a `slow_request` warning.
+    pub fn new(slow: Duration) -> Self {
+        Self { slow }
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = Server<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Server {
+            inner,
+            slow: self.slow,
+        }
+    }
+}
+
+/// What [`ServerLayer`] makes of a service.
+#[derive(Clone, Debug)]
+pub struct Server<S> {
+    inner: S,
+    slow: Duration,
+}
+
+impl<S, B, R> Service<Request<B>> for Server<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Instrumented<S::Future>;
+
+    fn poll_ready(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(task)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let record = Record::begin(&request, self.slow);
+        let context = record.span.context().clone();
+        let future = CURRENT.sync_scope(context.clone(), || {
+            debug!(method = record.method, endpoint = record.endpoint(), "request_started");
+            self.inner.call(request)
+        });
+        Instrumented {
+            future: CURRENT.scope(context, future),
+            record: Some(record),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of an instrumented request.
+    pub struct Instrumented<F> {
+        #[pin]
+        future: TaskLocalFuture<Context, F>,
+        record: Option<Record>,
+    }
+}
+
+impl<F, R, E> Future for Instrumented<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut result = ready!(this.future.poll(task));
+        if let (Ok(response), Some(record)) = (&mut result, this.record.take()) {
+            record.finish(response);
+        }
+        Poll::Ready(result)
+    }
+}
+
+/// A request in flight. Dropped unfinished (the client went away), it counts
+/// as status 499.
+struct Record {
+    span: Span,
+    method: &'static str,
+    matched: Option<MatchedPath>,
+    route: Arc<Route>,
+    request_id: HeaderValue,
+    started: Instant,
+    slow: Duration,
+    finished: bool,
+}
+
+impl Record {
+    fn begin<B>(request: &Request<B>, slow: Duration) -> Self {
+        let headers = request.headers();
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        let endpoint = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+        let method = routes::method_label(request.method());
+        let route = routes::route(request.method(), endpoint);
+        if let Some(length) = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u32>().ok())
+        {
+            route.request_size.record(f64::from(length));
+        }
+        let parent = headers
+            .get(&TRACEPARENT)
+            .and_then(|value| value.to_str().ok())
+            .and_then(Context::parse);
+        let request_id = request_id::accept_or_make(headers);
+        // A probe every second is no user action: it gets no trace of its own.
+        let parent_based = parent.is_some() || !is_probe(request.method(), endpoint);
+        let span = span(format!("{method} {endpoint}"))
+            .kind(SpanKind::Server)
+            .parent(parent)
+            .recorded(parent_based)
+            .debug(headers.get(&X_DEBUG).is_some_and(|value| value == "true"))
+            .request_id(request_id.clone())
+            .attribute(semconv::HTTP_REQUEST_METHOD, method)
+            .attribute(semconv::HTTP_ROUTE, endpoint.to_owned())
+            .attribute(semconv::URL_PATH, request.uri().path().to_owned())
+            .attribute(semconv::URL_SCHEME, "http")
+            .start();
+        ACTIVE.increment(1.0);
+        Self {
+            span,
+            method,
+            matched,
+            route,
+            request_id,
+            started: Instant::now(),
+            slow,
+            finished: false,
+        }
+    }
+
+    fn endpoint(&self) -> &str {
+        self.matched
+            .as_ref()
+            .map_or(UNMATCHED, MatchedPath::as_str)
+    }
+
+    fn finish<R: Body>(mut self, response: &mut Response<R>) {
+        let elapsed = self.started.elapsed();
+        if let Some(length) = response.body().size_hint().exact() {
+            // Sizes beyond 2^52 bytes lose digits, and do not occur.
+            self.route.response_size.record(length as f64);
+        }
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, self.request_id.clone());
+        if let Ok(time) = HeaderValue::from_str(&format!("{:.6}", elapsed.as_secs_f64())) {
+            headers.insert(X_RESPONSE_TIME, time);
+        }
+        self.complete(response.status(), elapsed);
+    }
+
+    fn complete(&mut self, status: StatusCode, elapsed: Duration) {
+        self.finished = true;
+        ACTIVE.decrement(1.0);
+        self.route.count(status);
+        self.route.duration.record(elapsed.as_secs_f64());
+        self.span.set(
+            semconv::HTTP_RESPONSE_STATUS_CODE,
+            i64::from(status.as_u16()),
+        );
+        if status.is_server_error() {
+            self.span.error(status.as_str().to_owned());
+        }
+        let context = self.span.context().clone();
+        CURRENT.sync_scope(context, || self.log(status, elapsed));
+    }
+
+    fn log(&self, status: StatusCode, elapsed: Duration) {
+        let (method, endpoint) = (self.method, self.endpoint());
+        let duration_ms = elapsed.as_secs_f64() * 1e3;
+        let status_code = status.as_u16();
+        if status.is_server_error() {
+            error!(method, endpoint, status = status_code, duration_ms, "request_failed");
+        } else if endpoint.contains("/health") || endpoint == "/ready" {
+            debug!(method, endpoint, status = status_code, duration_ms, "request_completed");
+        } else {
+            info!(method, endpoint, status = status_code, duration_ms, "request_completed");
+        }
+        if elapsed > self.slow {
+            warn!(method, endpoint, status = status_code, duration_ms, "slow_request");
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.finished {
+            // 499 is what nginx logs for a client that closed the connection.
+            let status = StatusCode::from_u16(499).unwrap_or(StatusCode::REQUEST_TIMEOUT);
+            self.complete(status, self.started.elapsed());
+        }
+    }
+}
+
+fn is_probe(method: &Method, endpoint: &str) -> bool {
+    method == Method::GET && (endpoint.starts_with("/health") || endpoint == "/ready")
+}

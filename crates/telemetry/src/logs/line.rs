@@ -1,0 +1,137 @@
+//! One log line: the schema of docs/telemetry.md.
+
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use chrono::{DateTime, Timelike, Utc};
+
+use crate::trace::Context;
+
+/// What never changes in a line of this process, encoded once.
+pub(super) struct Constants {
+    /// `"service":"…","version":"…"}` and a newline.
+    pub(super) tail: Vec<u8>,
+}
+
+impl Constants {
+    pub(super) fn new(service: &str, version: &str) -> Self {
+        let mut tail = Vec::new();
+        // Writing into a Vec does not fail.
+        let _ = writeln!(
+            tail,
+            r#""service":{},"version":{}}}"#,
+            serde_json::Value::from(service),
+            serde_json::Value::from(version)
+        );
+        Self { tail }
+    }
+}
+
+/// The date and second of the last line, which the next one mostly shares.
+#[derive(Default)]
+pub(super) struct Clock {
+    second: i64,
+    prefix: String,
+}
+
+impl Clock {
+    /// Writes `now` as RFC 3339 in UTC with microseconds.
+    fn write(&mut self, now: DateTime<Utc>, line: &mut Vec<u8>) {
+        if self.second != now.timestamp() || self.prefix.is_empty() {
+            self.second = now.timestamp();
+            self.prefix = now.format("%Y-%m-%dT%H:%M:%S").to_string();
+        }
+        let _ = write!(
+            line,
+            "{}.{:06}Z",
+            self.prefix,
+            now.nanosecond() % 1_000_000_000 / 1_000
+        );
+    }
+}
+
+/// The parts of one line.
+pub(super) struct Line<'a> {
+    pub(super) now: SystemTime,
+    pub(super) level: &'static str,
+    pub(super) logger: &'a str,
+    pub(super) message: &'a str,
+    /// `"key":value,` pairs.
+    pub(super) fields: &'a [u8],
+    pub(super) context: Option<&'a Context>,
+}
+
+impl Line<'_> {
+    pub(super) fn write(&self, clock: &mut Clock, constants: &Constants, line: &mut Vec<u8>) {
+        line.extend_from_slice(br#"{"timestamp":""#);
+        clock.write(self.now.into(), line);
+        let _ = write!(
+            line,
+            r#"","level":"{}","logger":"{}","message":"#,
+            self.level, self.logger
+        );
+        let _ = serde_json::to_writer(&mut *line, self.message);
+        line.extend_from_slice(br#","fields":{"#);
+        line.extend_from_slice(self.fields.strip_suffix(b",").unwrap_or_default());
+        if let Some(request_id) = self.context.and_then(Context::request_id) {
+            if !self.fields.is_empty() {
+                line.push(b',');
+            }
+            line.extend_from_slice(br#""request_id":"#);
+            let _ = serde_json::to_writer(&mut *line, request_id);
+        }
+        line.extend_from_slice(b"},");
+        // Probes have a context without a trace.
+        if let Some(context) = self.context.filter(|context| context.span.is_valid()) {
+            let _ = write!(
+                line,
+                r#""trace_id":"{:032x}","span_id":"{:016x}","#,
+                context.span.trace_id(),
+                context.span.span_id()
+            );
+        }
+        line.extend_from_slice(&constants.tail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Constants, Line};
+    use crate::trace::Context;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_line_is_one_json_object_of_the_schema() {
+        let context = Context::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let line = Line {
+            now: SystemTime::UNIX_EPOCH + Duration::from_micros(1_500_000),
+            level: "INFO",
+            logger: "todo_api::tasks",
+            message: "a \"quoted\"\nmessage",
+            fields: br#""task_id":"x","duration_ms":12,"#,
+            context: context.as_ref(),
+        };
+        let mut bytes = Vec::new();
+        line.write(
+            &mut Clock::default(),
+            &Constants::new("todo-api", "0.1.0"),
+            &mut bytes,
+        );
+        assert_eq!(bytes.last(), Some(&b'\n'));
+        let parsed: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(
+            parsed,
+            serde_json::json!({
+                "timestamp": "1970-01-01T00:00:01.500000Z",
+                "level": "INFO",
+                "logger": "todo_api::tasks",
+                "message": "a \"quoted\"\nmessage",
+                "fields": {"task_id": "x", "duration_ms": 12},
+                "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                "span_id": "00f067aa0ba902b7",
+                "service": "todo-api",
+                "version": "0.1.0",
+            })
+        );
+    }
+}

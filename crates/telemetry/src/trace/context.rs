@@ -1,0 +1,131 @@
+//! The context of one user action: trace, span, request id, debug flag.
+
+use ::http::HeaderValue;
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+
+tokio::task_local! {
+    pub(crate) static CURRENT: Context;
+}
+
+/// The context of the task that calls, if it runs inside a [`crate::Span::scope`].
+pub fn current() -> Option<Context> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// Trace id, span id and what else crosses a border with them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) span: SpanContext,
+    pub(crate) debug: bool,
+    pub(crate) request_id: Option<HeaderValue>,
+}
+
+impl Context {
+    /// Reads a W3C `traceparent` (version 00, or a later one by its first four
+    /// fields). `None` if it is malformed or all zero: the caller then begins a
+    /// trace of its own, as <https://www.w3.org/TR/trace-context/> demands.
+    pub fn parse(traceparent: &str) -> Option<Self> {
+        let mut fields = traceparent.split('-');
+        let (version, trace, span, flags) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
+        let lower_hex = |text: &str, length: usize| {
+            text.len() == length
+                && text
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let well_formed = lower_hex(version, 2)
+            && version != "ff"
+            && lower_hex(trace, 32)
+            && lower_hex(span, 16)
+            && lower_hex(flags, 2)
+            && (version != "00" || fields.next().is_none());
+        if !well_formed {
+            return None;
+        }
+        let span = SpanContext::new(
+            TraceId::from_hex(trace).ok()?,
+            SpanId::from_hex(span).ok()?,
+            TraceFlags::new(u8::from_str_radix(flags, 16).ok()?),
+            true,
+            TraceState::NONE,
+        );
+        span.is_valid().then_some(Self {
+            span,
+            debug: false,
+            request_id: None,
+        })
+    }
+
+    /// This context as a W3C `traceparent`.
+    pub fn traceparent(&self) -> String {
+        format!(
+            "00-{:032x}-{:016x}-{:02x}",
+            self.span.trace_id(),
+            self.span.span_id(),
+            self.span.trace_flags().to_u8()
+        )
+    }
+
+    /// The trace id as 32 lower-case hexadecimal digits.
+    pub fn trace_id(&self) -> String {
+        format!("{:032x}", self.span.trace_id())
+    }
+
+    /// The span id as 16 lower-case hexadecimal digits.
+    pub fn span_id(&self) -> String {
+        format!("{:016x}", self.span.span_id())
+    }
+
+    /// Whether this trace is recorded and exported.
+    pub fn sampled(&self) -> bool {
+        self.span.is_sampled()
+    }
+
+    /// The `X-Request-ID` of the request this context began with.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id
+            .as_ref()
+            .and_then(|value| value.to_str().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Context;
+
+    #[test]
+    fn a_traceparent_survives_the_round_trip() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let context = Context::parse(text).expect("well formed");
+        assert!(context.sampled());
+        assert_eq!(context.traceparent(), text);
+    }
+
+    #[test]
+    fn malformed_traceparents_are_refused() {
+        for text in [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+            "00-4bf92f3577b34da6a3ce929d0e0e473ü-00f067aa0ba902b7-01",
+        ] {
+            assert!(Context::parse(text).is_none(), "accepted {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_version_is_read_by_its_first_fields() {
+        let text = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-future";
+        assert!(Context::parse(text).is_some());
+    }
+}
