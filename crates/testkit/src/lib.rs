@@ -29,6 +29,20 @@ pub use system::{System, SystemBuilder};
 pub use token::{KeyPair, Who};
 pub use wait::{PATIENCE, eventually};
 
+/// The median; sorts what it is given.
+///
+/// # Panics
+/// On an empty slice.
+pub fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    if figures.len() % 2 == 1 {
+        figures[middle]
+    } else {
+        f64::midpoint(figures[middle - 1], figures[middle])
+    }
+}
+
 /// A random prefix for names, so that tests that run together do not meet.
 pub fn unique(what: &str) -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();

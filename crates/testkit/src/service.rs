@@ -186,6 +186,11 @@ impl Service {
         Samples::parse(&text)
     }
 
+    /// The binary that runs.
+    pub fn program(&self) -> PathBuf {
+        binary(&self.name)
+    }
+
     /// The process id.
     ///
     /// # Panics

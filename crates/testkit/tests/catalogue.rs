@@ -158,9 +158,8 @@ async fn every_metric_is_exposed_with_its_type_and_labels_before_the_first_event
 
     let todo = system.todo_api.metrics().await;
     for operation in ["create", "update", "delete", "complete", "reopen"] {
-        let series: Vec<_> = todo
-            .matching("task_operations_total", &[("operation", operation)])
-            .collect();
+        let labels = [("operation", operation)];
+        let series: Vec<_> = todo.matching("task_operations_total", &labels).collect();
         assert_eq!(series.len(), 1, "{operation}");
         assert_eq!(series[0].1, 0.0, "{operation}");
     }
