@@ -1,12 +1,14 @@
 //! The thread that exports.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use metrics::Counter;
 use opentelemetry::InstrumentationScope;
 use opentelemetry_otlp::{
@@ -174,7 +176,9 @@ impl Sender {
                     None => return,
                 },
             };
-            self.send().await;
+            // A panic in a library's encoder loses that batch, not the thread;
+            // the panic hook has logged it.
+            let _ = AssertUnwindSafe(self.send()).catch_unwind().await;
             if let Some(done) = flushed {
                 // Nobody waits any more if the flush ran out of time.
                 let _ = done.send(());

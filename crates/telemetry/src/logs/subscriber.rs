@@ -117,6 +117,7 @@ impl JsonSubscriber {
             if let (Some(otlp), Some(attributes)) = (&self.otlp, attributes) {
                 let mut record = otlp.logger.create_log_record();
                 record.set_timestamp(now);
+                record.set_observed_timestamp(now);
                 record.set_target(metadata.target());
                 record.set_severity_text(level_name);
                 record.set_severity_number(severity(level, critical));
