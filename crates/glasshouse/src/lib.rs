@@ -1,1 +1,16 @@
-//! glasshouse
+//! The launcher: starts Glasshouse with everything it needs, and ends it again.
+
+pub mod backing;
+pub mod cli;
+pub mod command;
+pub mod components;
+pub mod http;
+pub mod journey;
+pub mod output;
+pub mod progress;
+pub mod project;
+pub mod state;
+pub mod supervise;
+pub mod table;
+pub mod tools;
+pub mod up;

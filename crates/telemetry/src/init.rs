@@ -87,8 +87,8 @@ impl Telemetry {
         let mut builder = PrometheusBuilder::new();
         for metric in all() {
             if let Kind::Histogram(buckets) = metric.kind {
-                builder =
-                    builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
+                builder = builder
+                    .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
             }
         }
         let recorder = builder.build_recorder();
@@ -226,7 +226,7 @@ fn install_tracer(settings: &Settings, exporter: Option<&Exporter>, resource: Re
         None => builder.with_sampler(SdkSampler::AlwaysOff),
     }
     .build();
-    trace::install(provider.tracer("glasshouse"));
+    trace::install(provider.tracer("glasshouse"), exporter.is_some());
     // The provider ends its spans' export when dropped; it lives as long as
     // the process.
     std::mem::forget(provider);

@@ -20,7 +20,7 @@ pub mod trace;
 
 pub use init::{InitError, Settings, Telemetry};
 pub use logs::Level;
-pub use trace::{Context, Sampler, Span, SpanBuilder, SpanKind, current, span};
+pub use trace::{Context, Sampler, Span, SpanBuilder, SpanKind, current, span, untraced};
 
 /// Logs at level CRITICAL: an error that stops the service's work. Same syntax
 /// as [`tracing::error!`].

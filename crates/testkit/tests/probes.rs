@@ -157,7 +157,10 @@ async fn without_a_broker_the_worker_is_not_ready_and_the_others_go_on_degraded(
         .await
         .expect("an answer");
     assert_eq!(created.status(), 201);
-    assert_eq!(todo.metrics().await.sum("outbox_pending", &[]), 1.0);
+    eventually("the event waits in the outbox", || async {
+        (todo.metrics().await.sum("outbox_pending", &[]) == 1.0).then_some(())
+    })
+    .await;
 
     system.kafka.restore();
     becomes(&worker, 200, None).await;

@@ -1,1 +1,137 @@
-//! chat-gateway
+//! chat-gateway: accounts and sign-in, chat over WebSocket, notifications to
+//! the user's sockets, and the web page.
+//!
+//! A folder for each capability: `accounts`, `rooms`, `socket` (what a client
+//! says and hears), `fanout` (between gateways), `tasks` (todo-api, and what a
+//! message asks of it), `notifications` (from Kafka to the socket), `page`.
+
+pub mod accounts;
+mod checks;
+pub mod config;
+pub mod error;
+pub mod fanout;
+mod gateway;
+pub mod metrics;
+pub mod notifications;
+pub mod page;
+pub mod rooms;
+pub mod socket;
+pub mod tasks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use service::{BoxError, Runtime, database};
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use gateway::Gateway;
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// When the database does not answer, or holds something unexpected.
+pub async fn migrate(pool: PgPool) -> Result<(), BoxError> {
+    events::migrate(&pool).await?;
+    let mut migrator: Migrator = sqlx::migrate!("./migrations");
+    // The tables of `events` are recorded in the same place.
+    migrator.set_ignore_missing(true);
+    Ok(database::migrate(&pool, &migrator).await?)
+}
+
+/// The routes of this service, without what every service has.
+pub fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .merge(accounts::router())
+        .merge(rooms::router())
+        .merge(socket::router())
+        .merge(tasks::router())
+        .merge(notifications::router())
+        .merge(page::router())
+        .with_state(gateway)
+}
+
+/// Serves until the shutdown.
+///
+/// # Errors
+/// When something it cannot do without fails.
+pub async fn run(config: Config, mut runtime: Runtime) -> Result<(), BoxError> {
+    let listener = runtime.take_listener()?;
+    checks::register(&config, &runtime)?;
+    let (gateway, written) = Gateway::new(config, &runtime)?;
+    let stop = CancellationToken::new();
+    let shutdown = runtime.shutdown.clone();
+    if gateway.demo_mode
+        && shutdown
+            .token()
+            .run_until_cancelled(seed(&gateway))
+            .await
+            .is_none()
+    {
+        return Ok(());
+    }
+
+    let missed = Arc::new(Notify::new());
+    spawn_fanout(&gateway, &runtime, &missed, &stop);
+    let (sweeper, marker) = (gateway.clone(), gateway.clone());
+    let (sweeping, marking) = (stop.clone(), stop.clone());
+    shutdown.spawn("notification_sweep", async move {
+        notifications::sweep(sweeper, missed, sweeping).await;
+        Ok(())
+    });
+    shutdown.spawn("notification_marker", async move {
+        notifications::mark_delivered(marker, written, marking).await;
+        Ok(())
+    });
+    let consumer = notifications::consume(&gateway, &runtime, stop.clone());
+    shutdown.spawn("notification_consumer", consumer);
+
+    let app = service::http::standard(router(gateway.clone()), &runtime);
+    service::http::serve(listener, app, &runtime).await?;
+    let closing = async {
+        gateway.registry.close_all();
+        gateway.sockets.close();
+        gateway.sockets.wait().await;
+    };
+    shutdown.step("close_websockets", closing).await;
+    stop.cancel();
+    Ok(())
+}
+
+/// Tries until the demo account is there.
+async fn seed(gateway: &Gateway) {
+    while let Err(error) = accounts::seed_demo_account(&gateway.pool, &gateway.passwords).await {
+        error.log();
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn spawn_fanout(
+    gateway: &Gateway,
+    runtime: &Runtime,
+    missed: &Arc<Notify>,
+    stop: &CancellationToken,
+) {
+    let (registry, missed, stop) = (
+        Arc::clone(&gateway.registry),
+        Arc::clone(missed),
+        stop.clone(),
+    );
+    match gateway.config.redis.clone() {
+        Some(client) => runtime.shutdown.spawn("fanout", async move {
+            fanout::Subscriber::new(client, registry)
+                .run(stop, || missed.notify_one())
+                .await;
+            Ok(())
+        }),
+        None => runtime.shutdown.spawn("fanout", async move {
+            fanout::Local::run(registry, stop).await;
+            Ok(())
+        }),
+    };
+}

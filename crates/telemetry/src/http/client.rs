@@ -38,6 +38,10 @@ pub async fn send(
     if let Some(request_id) = current().and_then(|context| context.request_id) {
         headers.insert(X_REQUEST_ID, request_id);
     }
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that may: what is banned elsewhere comes here"
+    )]
     let result = span.scope(client.execute(request)).await;
     match &result {
         Ok(response) => {

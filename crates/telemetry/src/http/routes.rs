@@ -7,9 +7,7 @@ use ::http::{Method, StatusCode};
 use arc_swap::ArcSwap;
 use metrics::{Counter, Histogram};
 
-use crate::metrics::{
-    HTTP_REQUEST_DURATION, HTTP_REQUEST_SIZE, HTTP_REQUESTS, HTTP_RESPONSE_SIZE,
-};
+use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUEST_SIZE, HTTP_REQUESTS, HTTP_RESPONSE_SIZE};
 
 /// The endpoint of requests that match no route.
 pub(super) const UNMATCHED: &str = "unmatched";

@@ -78,7 +78,11 @@ where
         let record = Record::begin(&request, self.slow);
         let context = record.span.context().clone();
         let future = CURRENT.sync_scope(context.clone(), || {
-            debug!(method = record.method, endpoint = record.endpoint(), "request_started");
+            debug!(
+                method = record.method,
+                endpoint = record.endpoint(),
+                "request_started"
+            );
             self.inner.call(request)
         });
         Instrumented {
@@ -172,9 +176,7 @@ impl Record {
     }
 
     fn endpoint(&self) -> &str {
-        self.matched
-            .as_ref()
-            .map_or(UNMATCHED, MatchedPath::as_str)
+        self.matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
     }
 
     fn finish<R: Body>(mut self, response: &mut Response<R>) {
@@ -212,14 +214,38 @@ impl Record {
         let duration_ms = elapsed.as_secs_f64() * 1e3;
         let status_code = status.as_u16();
         if status.is_server_error() {
-            error!(method, endpoint, status = status_code, duration_ms, "request_failed");
+            error!(
+                method,
+                endpoint,
+                status = status_code,
+                duration_ms,
+                "request_failed"
+            );
         } else if endpoint.contains("/health") || endpoint == "/ready" {
-            debug!(method, endpoint, status = status_code, duration_ms, "request_completed");
+            debug!(
+                method,
+                endpoint,
+                status = status_code,
+                duration_ms,
+                "request_completed"
+            );
         } else {
-            info!(method, endpoint, status = status_code, duration_ms, "request_completed");
+            info!(
+                method,
+                endpoint,
+                status = status_code,
+                duration_ms,
+                "request_completed"
+            );
         }
         if elapsed > self.slow {
-            warn!(method, endpoint, status = status_code, duration_ms, "slow_request");
+            warn!(
+                method,
+                endpoint,
+                status = status_code,
+                duration_ms,
+                "slow_request"
+            );
         }
     }
 }

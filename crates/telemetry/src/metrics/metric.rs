@@ -55,11 +55,7 @@ pub struct Metric {
 
 impl Metric {
     /// A counter.
-    pub const fn counter(
-        name: &'static str,
-        help: &'static str,
-        labels: &'static [Label],
-    ) -> Self {
+    pub const fn counter(name: &'static str, help: &'static str, labels: &'static [Label]) -> Self {
         Self {
             name,
             help,

@@ -17,7 +17,22 @@ pub fn current() -> Option<Context> {
 pub struct Context {
     pub(crate) span: SpanContext,
     pub(crate) debug: bool,
+    /// Nothing under this context makes a span.
+    pub(crate) untraced: bool,
     pub(crate) request_id: Option<HeaderValue>,
+}
+
+/// Runs work that belongs to no action (polls, house-keeping) without spans:
+/// it would otherwise begin a trace each time, every few seconds, for ever.
+/// Metrics and log lines are as ever.
+pub async fn untraced<F: Future>(work: F) -> F::Output {
+    let context = Context {
+        span: SpanContext::NONE,
+        debug: false,
+        untraced: true,
+        request_id: None,
+    };
+    CURRENT.scope(context, work).await
 }
 
 impl Context {
@@ -57,6 +72,7 @@ impl Context {
         span.is_valid().then_some(Self {
             span,
             debug: false,
+            untraced: false,
             request_id: None,
         })
     }

@@ -7,7 +7,7 @@ pub(crate) mod context;
 mod sampler;
 mod span;
 
-pub use context::{Context, current};
+pub use context::{Context, current, untraced};
 pub use opentelemetry::trace::SpanKind;
 pub use sampler::Sampler;
 pub use span::{Span, SpanBuilder, span};

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use ::http::HeaderValue;
 use opentelemetry::trace::{
-    Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _,
+    Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, Tracer as _,
 };
 use opentelemetry::{Context as OtelContext, KeyValue, Value};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
@@ -14,12 +14,19 @@ use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 use super::context::{CURRENT, Context, current};
 use crate::semconv;
 
-static TRACER: OnceLock<SdkTracer> = OnceLock::new();
+static TRACER: OnceLock<Installed> = OnceLock::new();
+
+struct Installed {
+    tracer: SdkTracer,
+    /// Whether spans leave this process. If not, sampling is still decided, for
+    /// the services further down that do export.
+    exporting: bool,
+}
 
 /// Makes `tracer` the one behind every span; the first call wins.
-pub(crate) fn install(tracer: SdkTracer) {
+pub(crate) fn install(tracer: SdkTracer, exporting: bool) {
     // A second telemetry in one process (tests) keeps the first tracer.
-    let _ = TRACER.set(tracer);
+    let _ = TRACER.set(Installed { tracer, exporting });
 }
 
 /// Begins the description of a span; its parent is the current context.
@@ -109,8 +116,11 @@ impl SpanBuilder {
         let request_id = self
             .request_id
             .or_else(|| parent.as_ref().and_then(|parent| parent.request_id.clone()));
+        let untraced = !self.debug
+            && (!self.recorded || parent.as_ref().is_some_and(|parent| parent.untraced));
         let parent = parent.map(|parent| parent.span);
-        let inner = TRACER.get().filter(|_| self.recorded || self.debug).map(|tracer| {
+        let installed = TRACER.get().filter(|_| !untraced);
+        let inner = installed.map(|Installed { tracer, .. }| {
             let parent = match parent.clone() {
                 Some(parent) => OtelContext::new().with_remote_span_context(parent),
                 None => OtelContext::new(),
@@ -122,19 +132,29 @@ impl SpanBuilder {
             }
             tracer.build_with_context(builder, &parent)
         });
-        let span = match &inner {
-            Some(inner) => inner.span_context().clone(),
-            None => parent.unwrap_or(SpanContext::NONE),
+        let span = match (&inner, installed) {
+            (Some(inner), Some(installed)) if installed.exporting => inner.span_context().clone(),
+            (Some(inner), _) => handing_on(inner.span_context(), parent.as_ref()),
+            (None, _) => parent.unwrap_or(SpanContext::NONE),
         };
         Span {
             inner,
             context: Context {
                 span,
                 debug,
+                untraced,
                 request_id,
             },
         }
     }
+}
+
+/// The ids of a span that is not exported, with the decision of whoever began
+/// the trace; one that begins here is to be sampled.
+fn handing_on(own: &SpanContext, parent: Option<&SpanContext>) -> SpanContext {
+    let flags = parent.map_or(TraceFlags::SAMPLED, SpanContext::trace_flags);
+    let state = own.trace_state().clone();
+    SpanContext::new(own.trace_id(), own.span_id(), flags, false, state)
 }
 
 /// A running span; it ends when it is dropped.

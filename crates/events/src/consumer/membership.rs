@@ -1,0 +1,84 @@
+//! Being a member of the group: the client, and the thread that attends to it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+use tokio_util::sync::CancellationToken;
+
+use super::assignment::{Client, Context, SUBSCRIBED_TOPIC};
+use super::group::Group;
+use super::partition::{self, Worker};
+use super::{ConsumerError, Handler};
+use crate::client::error_type;
+
+const POLL: Duration = Duration::from_millis(100);
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Makes the client and subscribes. No broker need be there yet.
+pub(super) fn join<H: Handler>(
+    group: &Arc<Group>,
+    worker: Arc<Worker<H>>,
+) -> Result<Arc<Client>, KafkaError> {
+    let start = move |assigned| partition::start(worker.clone(), assigned);
+    let context = Context::new(group.clone(), start);
+    let names: Vec<String> = group
+        .settings
+        .topics
+        .iter()
+        .map(|topic| context.full_name(*topic))
+        .collect();
+    let client: Arc<Client> = Arc::new(group.settings.client().create_with_context(context)?);
+    client.context().attach(&client);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    client.subscribe(&names)?;
+    Ok(client)
+}
+
+/// Serves the client's callbacks until `stop`, then lets all partitions go. The
+/// messages themselves come through the partitions' own queues.
+pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<(), ConsumerError> {
+    let context = client.context();
+    let mut next_commit = Instant::now() + COMMIT_INTERVAL;
+    let mut result = Ok(());
+    while !stop.is_cancelled() && result.is_ok() {
+        result = match client.poll(POLL) {
+            None => Ok(()),
+            // It would be processed out of order, or not at all. Ending the
+            // process reads it again, from the committed position.
+            Some(Ok(_)) => Err(ConsumerError::Broken(
+                "a message came outside its partition",
+            )),
+            Some(Err(error)) => trouble(context, error),
+        };
+        if context.broken.is_cancelled() {
+            result = Err(ConsumerError::Broken("a partition's task panicked"));
+        }
+        if Instant::now() >= next_commit {
+            context.commit(client);
+            next_commit = Instant::now() + COMMIT_INTERVAL;
+        }
+    }
+    context.release_all();
+    result
+}
+
+/// Counts an error of the client. Only a fatal one ends consumption: the client
+/// repairs the rest by itself.
+fn trouble(context: &Context, error: KafkaError) -> Result<(), ConsumerError> {
+    let kind = error_type(&error);
+    context.group.count_error(kind);
+    match error {
+        KafkaError::MessageConsumptionFatal(_) => Err(error.into()),
+        // Found by itself once it is created; until then somebody should know.
+        _ if kind == "unknown_topic" => {
+            context.group.lost(SUBSCRIBED_TOPIC, &error.to_string());
+            Ok(())
+        }
+        _ => {
+            tracing::debug!(%error, "consumer_client_error");
+            Ok(())
+        }
+    }
+}

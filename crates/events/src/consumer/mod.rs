@@ -1,0 +1,118 @@
+//! The consumer: reads topics as a member of a group, and gives each event to a
+//! [`Handler`] inside a transaction.
+//!
+//! - A thread polls the client (group membership, rebalances, commits). It does
+//!   no work, so no handler, however slow, costs the membership.
+//! - Each assigned partition has its own queue and its own task, which keeps the
+//!   order. A task that does not take up messages is back pressure enough: the
+//!   client fetches no more than its queue may hold.
+//! - What waits in a queue is applied in one transaction; if that fails, each
+//!   event alone, so that one bad event costs its neighbours nothing.
+//! - The offset moves after the commit, only over what is done, and is committed
+//!   every second, at a revocation and at the end.
+
+mod assignment;
+mod config;
+mod dead_letter;
+mod effect;
+mod envelope;
+mod group;
+mod handler;
+mod lag;
+mod membership;
+mod offsets;
+mod partition;
+mod progress;
+mod retry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+use sqlx::PgPool;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Settings;
+pub use dead_letter::REDRIVEN_AT;
+pub use envelope::{Envelope, Malformed};
+pub use handler::{Handler, HandlerError, Outcome};
+pub use retry::Budget;
+
+use crate::inbox;
+use group::Group;
+use partition::Worker;
+
+/// Causes of dead letters and failed attempts that are known in advance; a
+/// handler may add its own.
+pub(crate) const CAUSES: &[&str] = &[
+    "null_payload",
+    "missing_header",
+    "malformed_header",
+    "malformed_body",
+    "unknown_type",
+    "unsupported_version",
+    "retries_exhausted",
+    "panic",
+    "database",
+    "database_error",
+    "database_refused",
+];
+
+/// How long the client may take to say goodbye to its group.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why consumption ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// The client cannot be made or go on.
+    #[error("the Kafka consumer failed: {0}")]
+    Client(#[from] KafkaError),
+    /// The thread cannot be started.
+    #[error("the consumer's thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// A part of it panicked, or broke a promise that order rests on.
+    #[error("the consumer is broken: {0}")]
+    Broken(&'static str),
+}
+
+/// Consumes until `stop`; then finishes what is in hand, commits, and leaves the
+/// group. Brokers that are away, now or later, are waited for.
+pub async fn run<H: Handler>(
+    settings: Settings,
+    pool: PgPool,
+    handler: H,
+    stop: CancellationToken,
+) -> Result<(), ConsumerError> {
+    let stop = stop.child_token();
+    // If this future is dropped, the thread shall not go on alone.
+    let _guard = stop.clone().drop_guard();
+    let group = Arc::new(Group::new(settings, pool));
+    let worker = Arc::new(Worker::new(group.clone(), handler));
+    let consumer = membership::join(&group, worker)?;
+
+    let (result, ended) = oneshot::channel();
+    let (farewell, gone) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("kafka-consumer".to_owned())
+        .spawn({
+            let consumer = consumer.clone();
+            move || {
+                // The receiver is gone only if nobody waits any more.
+                let _ = result.send(membership::attend(&consumer, &stop));
+                drop(consumer);
+                drop(farewell);
+            }
+        })?;
+
+    let watched = Arc::downgrade(&consumer);
+    drop(consumer);
+    let result = tokio::select! {
+        result = ended => result.unwrap_or(Err(ConsumerError::Broken("the polling thread panicked"))),
+        () = lag::watch(&group, watched) => Err(ConsumerError::Broken("lag is not watched")),
+        () = inbox::keep_short(&group.pool) => Err(ConsumerError::Broken("the inbox is not kept")),
+    };
+    // Without a broker the farewell would take until the session times out.
+    let _ = tokio::time::timeout(FAREWELL, gone).await;
+    result
+}

@@ -1,0 +1,196 @@
+//! Carries rows of the outbox to the broker.
+//!
+//! Rows of one key are in one shard. A lane owns the shards it sends from, by
+//! row locks that last as long as its transaction, so any number of relays can
+//! run and the order of each key is kept. A row is deleted after the broker has
+//! confirmed it; what is sent twice (a crash in between) has the same event id,
+//! and the inboxes of the consumers know it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::Histogram;
+use sqlx::{PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{Batch, Settled};
+use super::{gauges, store};
+use crate::backoff::Backoff;
+use crate::dependency::Dependency;
+use crate::doorbell::{Doorbell, Listener};
+use crate::metrics::OUTBOX_BATCH;
+use crate::producer::{ProduceError, Producer};
+use crate::topics::Topic;
+use telemetry::untraced;
+
+/// While one lane waits for the broker, the other reads the next rows.
+const LANES: usize = 2;
+/// Without a notification, rows are looked for this often.
+const SLOW_POLL: Duration = Duration::from_secs(5);
+/// A batch that takes longer is waited for without its transaction.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// The relay of one database.
+#[derive(Debug)]
+pub struct Relay {
+    pool: PgPool,
+    producer: Producer,
+    database: Dependency,
+    kafka: Dependency,
+    /// Shards whose rows are with the client and have no answer yet, though
+    /// their transaction was given back: no lane takes them up again.
+    stalled: Mutex<Vec<i16>>,
+}
+
+/// What a round came to.
+enum Round {
+    /// Rows were sent or marked; there may be more.
+    Sent,
+    /// Nothing to send.
+    Idle,
+    /// Something is away.
+    Failed,
+}
+
+impl Relay {
+    /// `topics` are those that this service publishes to: their metrics start
+    /// at zero.
+    pub fn new(pool: PgPool, producer: Producer, topics: &[Topic]) -> Self {
+        producer.register(topics.iter().map(|topic| topic.name()));
+        Self {
+            pool,
+            producer,
+            database: Dependency::new("database", "outbox_relay"),
+            kafka: Dependency::new("kafka", "outbox_relay"),
+            stalled: Mutex::default(),
+        }
+    }
+
+    /// Runs until `stop`, and then once more until nothing waits or something
+    /// fails.
+    pub async fn run(self, stop: CancellationToken) {
+        let doorbell = Doorbell::install(&self.pool, "outbox");
+        let lanes = (0..LANES).map(|_| self.lane(doorbell.listener(), &stop));
+        tokio::select! {
+            _ = futures_util::future::join_all(lanes) => {}
+            () = gauges::keep(&self.pool) => {}
+        }
+    }
+
+    async fn lane(&self, mut doorbell: Listener, stop: &CancellationToken) {
+        let sizes = OUTBOX_BATCH.histogram_handle(&[]);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        loop {
+            doorbell.attend();
+            let round = match self.round(&sizes, stop).await {
+                Ok(round) => {
+                    self.database.reached();
+                    round
+                }
+                Err(error) => {
+                    self.database.lost(&error.to_string());
+                    Round::Failed
+                }
+            };
+            let pause = match round {
+                Round::Sent => {
+                    backoff.reset();
+                    continue;
+                }
+                _ if stop.is_cancelled() => return,
+                Round::Idle => SLOW_POLL,
+                Round::Failed => backoff.next_delay(),
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = doorbell.rung(), if matches!(round, Round::Idle) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn round(
+        &self,
+        sizes: &Histogram,
+        stop: &CancellationToken,
+    ) -> Result<Round, sqlx::Error> {
+        let mut tx = self.pool.begin().await?;
+        let stalled = self.stalled().clone();
+        let shards = untraced(store::claim(&mut tx, &stalled)).await?;
+        if shards.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let rows = untraced(store::read(&mut tx, &shards)).await?;
+        if rows.is_empty() {
+            return Ok(Round::Idle);
+        }
+        sizes.record(rows.len() as f64);
+
+        let mut batch = Batch::new(&self.producer, rows);
+        if tokio::time::timeout(STALLED, batch.run()).await.is_ok() {
+            let round = untraced(settle(&mut tx, batch.into_settled())).await?;
+            tx.commit().await?;
+            return Ok(round);
+        }
+
+        // The broker is away, for seconds or for hours. The messages stay with
+        // the client, which sends them when it can, in order; the transaction
+        // would only hold up the database.
+        self.stalled().extend(&shards);
+        drop(tx);
+        batch.hand_over_no_more();
+        self.kafka.lost("no answer within 5 s");
+        let answered = stop.run_until_cancelled(batch.run()).await.is_some();
+        let round = if answered {
+            self.kafka.reached();
+            self.settle_late(batch.into_settled()).await
+        } else {
+            Ok(Round::Failed)
+        };
+        self.stalled().retain(|shard| !shards.contains(shard));
+        round
+    }
+
+    async fn settle_late(&self, rows: Vec<Settled>) -> Result<Round, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        untraced(settle(&mut connection, rows)).await
+    }
+
+    fn stalled(&self) -> MutexGuard<'_, Vec<i16>> {
+        self.stalled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes down what became of the rows.
+async fn settle(connection: &mut PgConnection, rows: Vec<Settled>) -> Result<Round, sqlx::Error> {
+    let delivered: Vec<i64> = rows
+        .iter()
+        .filter(|row| row.result.is_ok())
+        .map(|row| row.seq)
+        .collect();
+    if !delivered.is_empty() {
+        store::delete(connection, &delivered).await?;
+    }
+    let mut round = Round::Sent;
+    for Settled { seq, topic, result } in rows {
+        let error = match result {
+            Ok(()) => continue,
+            // No answer: neither sent nor refused.
+            Err(ProduceError::Stopped) => {
+                round = Round::Failed;
+                continue;
+            }
+            Err(error) => error,
+        };
+        let is_final = matches!(error, ProduceError::Refused { .. });
+        if store::mark(connection, seq, &error.to_string(), is_final).await? {
+            tracing::error!(
+                seq,
+                topic,
+                error_type = error.kind(),
+                "outbox_row_set_aside"
+            );
+        }
+    }
+    Ok(round)
+}

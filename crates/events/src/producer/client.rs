@@ -1,0 +1,94 @@
+//! librdkafka's producer, as it is set up and as it calls back.
+
+use std::time::Instant;
+
+use metrics::Gauge;
+use rdkafka::ClientContext;
+use rdkafka::Message as _;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{ProducerContext, ThreadedProducer};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::Delivered;
+use crate::client;
+use crate::metrics::producer_queue;
+
+pub(super) type Client = ThreadedProducer<Context>;
+
+/// What the broker said of a message, and when.
+pub(super) struct Answer {
+    pub at: Instant,
+    pub result: Result<Delivered, KafkaError>,
+}
+
+pub(super) fn create(
+    brokers: &str,
+    producer_id: &str,
+    largest_message: usize,
+) -> KafkaResult<Client> {
+    client::config(brokers, producer_id)
+        .set("message.max.bytes", largest_message.to_string())
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("message.timeout.ms", "0")
+        // A topic that does not exist is said to be unknown after this.
+        .set("topic.metadata.propagation.max.ms", "3000")
+        .set("linger.ms", "1")
+        .set("queue.buffering.max.messages", "20000")
+        .set("queue.buffering.max.kbytes", "32768")
+        .set("statistics.interval.ms", "1000")
+        .create_with_context(Context {
+            queue: producer_queue(producer_id),
+        })
+}
+
+/// What librdkafka calls back.
+pub(super) struct Context {
+    queue: Gauge,
+}
+
+/// The one figure that is wanted of librdkafka's statistics.
+#[derive(Deserialize)]
+struct Statistics {
+    msg_cnt: u32,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Ok(Statistics { msg_cnt }) = serde_json::from_slice(statistics) {
+            self.queue.set(f64::from(msg_cnt));
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // A message's own failure is told by its delivery; what is left is the
+        // state of connections, which the client repairs by itself.
+        tracing::debug!(%error, reason, "kafka_client_error");
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<oneshot::Sender<Answer>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, answer: Self::DeliveryOpaque) {
+        let result = match result {
+            Ok(message) => Ok(Delivered {
+                partition: message.partition(),
+                offset: message.offset(),
+            }),
+            Err((error, _message)) => Err(error.clone()),
+        };
+        // Nobody may be waiting any more; the row is then sent again.
+        let _ = answer.send(Answer {
+            at: Instant::now(),
+            result,
+        });
+    }
+}

@@ -1,0 +1,217 @@
+//! The producer: idempotent, acknowledged by all in-sync replicas, bounded.
+//!
+//! It never gives up on a message by itself (`message.timeout.ms` is 0): if it
+//! did, a later message of the same key could arrive where an earlier one had
+//! timed out. While the broker is away messages wait in a bounded queue; whoever
+//! wants to add to a full one waits too, so nothing is ever dropped for want of
+//! room.
+
+mod client;
+mod delivery;
+mod error;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use tokio::sync::oneshot;
+
+use client::Client;
+pub use delivery::{Delivered, InFlight};
+pub use error::ProduceError;
+
+use crate::client::MESSAGE_MAX_BYTES;
+use crate::metrics::ProducerSeries;
+use crate::topics;
+
+/// How long to wait before looking for room in a full queue again.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
+
+/// A message to be sent.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// Logical topic name.
+    pub topic: &'a str,
+    /// Decides the partition, and with it the order.
+    pub key: Option<&'a [u8]>,
+    /// None is a tombstone.
+    pub body: Option<&'a [u8]>,
+    /// All headers but `traceparent`, which is that of the span made here.
+    pub headers: OwnedHeaders,
+}
+
+/// A handle on one client; clones share it.
+#[derive(Clone)]
+pub struct Producer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    brokers: String,
+    producer_id: String,
+    prefix: String,
+    largest_message: usize,
+    client: RwLock<Arc<Client>>,
+    series: Mutex<HashMap<String, Arc<ProducerSeries>>>,
+}
+
+impl Producer {
+    /// Makes a client. `producer_id` names it in metrics and at the broker;
+    /// `prefix` (`TOPIC_PREFIX`) goes in front of every topic name. No broker
+    /// need be there yet.
+    pub fn connect(brokers: &str, producer_id: &str, prefix: &str) -> Result<Self, ProduceError> {
+        Self::with_largest_message(brokers, producer_id, prefix, MESSAGE_MAX_BYTES)
+    }
+
+    /// As [`Producer::connect`], for messages of up to `largest_message` bytes.
+    pub(crate) fn with_largest_message(
+        brokers: &str,
+        producer_id: &str,
+        prefix: &str,
+        largest_message: usize,
+    ) -> Result<Self, ProduceError> {
+        let client = Arc::new(client::create(brokers, producer_id, largest_message)?);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                brokers: brokers.to_owned(),
+                producer_id: producer_id.to_owned(),
+                prefix: prefix.to_owned(),
+                largest_message,
+                client: RwLock::new(client),
+                series: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Starts the metrics of these topics at zero.
+    pub fn register<'a>(&self, topics: impl IntoIterator<Item = &'a str>) {
+        for topic in topics {
+            self.series(topic);
+        }
+    }
+
+    /// Hands a message to the client, waiting while its queue is full, within a
+    /// span `<topic> publish` below the current one. The message is not sent
+    /// until [`InFlight::delivered`] says so.
+    pub async fn enqueue(&self, record: Record<'_>) -> Result<InFlight, ProduceError> {
+        let Record {
+            topic,
+            key,
+            body,
+            headers,
+        } = record;
+        let started = Instant::now();
+        let span = telemetry::messaging::producer(topic).start();
+        let traceparent = span.context().traceparent();
+        let full_name = topics::full_name(&self.inner.prefix, topic);
+        let bytes = body.map_or(0, <[u8]>::len);
+        let series = self.series(topic);
+
+        let (answer, answered) = oneshot::channel();
+        let mut message = BaseRecord::with_opaque_to(&full_name, Box::new(answer)).headers(
+            headers.insert(Header {
+                key: "traceparent",
+                value: Some(&traceparent),
+            }),
+        );
+        message.key = key;
+        message.payload = body;
+        let mut in_flight = InFlight::new(self.clone(), span, series, started, topic, bytes);
+        loop {
+            match self.client().send(message) {
+                Ok(()) => {
+                    in_flight.wait_for(answered);
+                    return Ok(in_flight);
+                }
+                Err((error, refused)) if is_full(&error) => {
+                    message = refused;
+                    tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+                }
+                Err((error, _)) => {
+                    self.replace_if_fatal(&error);
+                    return Err(in_flight.refused(&error).await);
+                }
+            }
+        }
+    }
+
+    /// [`Producer::enqueue`] and the broker's answer.
+    pub async fn send(&self, record: Record<'_>) -> Result<Delivered, ProduceError> {
+        self.enqueue(record).await?.delivered().await
+    }
+
+    /// Waits until everything handed over was answered, at most for `timeout`.
+    pub async fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
+        let client = self.client();
+        tokio::task::spawn_blocking(move || client.flush(timeout))
+            .await
+            .map_err(|_| ProduceError::Stopped)?
+            .map_err(ProduceError::from)
+    }
+
+    fn client(&self) -> Arc<Client> {
+        self.inner
+            .client
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn series(&self, topic: &str) -> Arc<ProducerSeries> {
+        let mut series = self
+            .inner
+            .series
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = series.get(topic) {
+            return known.clone();
+        }
+        let new = Arc::new(ProducerSeries::new(topic, &self.inner.producer_id));
+        series.insert(topic.to_owned(), new.clone());
+        new
+    }
+
+    /// A fatal error ends an idempotent client for good (the broker has lost
+    /// what it knew of its sequence): the next message goes through a new one.
+    fn replace_if_fatal(&self, error: &KafkaError) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::Fatal) {
+            return;
+        }
+        let mut client = self
+            .inner
+            .client
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if client.client().fatal_error().is_none() {
+            return; // another message's failure replaced it already
+        }
+        match self.inner.create() {
+            Ok(new) => {
+                tracing::warn!(%error, "producer_replaced");
+                *client = Arc::new(new);
+            }
+            Err(failure) => tracing::error!(error = %failure, "producer_replacement_failed"),
+        }
+    }
+}
+
+impl Inner {
+    fn create(&self) -> Result<Client, KafkaError> {
+        client::create(&self.brokers, &self.producer_id, self.largest_message)
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer")
+            .field("producer_id", &self.inner.producer_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_full(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+}

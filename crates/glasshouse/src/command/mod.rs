@@ -1,0 +1,8 @@
+//! What each subcommand does.
+
+pub mod backing;
+pub mod down;
+pub mod follow;
+pub mod journey;
+pub mod logs;
+pub mod status;

@@ -1,0 +1,217 @@
+//! Starts everything, each part as soon as what it needs is there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use futures_util::future::{join_all, try_join_all};
+use tokio::task::JoinSet;
+
+use super::Options;
+use super::observability::{self, Ahead, Part};
+use super::plan::{KAFKA, POSTGRES, REDIS, SERVICES};
+use super::services::{self, Services, Settled};
+use super::show::Show;
+use super::targets::Targets;
+use crate::backing::{
+    Kafka, MOCK_KAFKA_LIMITS, Note, Place, Ports, Postgres, PostgresOptions, Redis, kafka,
+};
+use crate::components::{Component, State};
+use crate::supervise::Process;
+
+/// Watchers of every process; they stop watching when this is dropped.
+pub(super) type Watchers = JoinSet<()>;
+
+/// A start under way.
+pub(super) struct Launch {
+    pub place: Place,
+    pub project: PathBuf,
+    pub ports: Ports,
+    pub show: Show,
+    pub options: Options,
+}
+
+impl Launch {
+    /// Starts everything. What is already up when this fails or is dropped stays
+    /// in the list of the place.
+    pub(super) async fn start(&self) -> Result<Watchers> {
+        let targets = Targets::begin(&self.place)?;
+        let tools = self.options.tools;
+        let (parts, links) = observability::settle(&self.place, &self.project, &self.ports, tools)?;
+        let services = Services::settle(&self.place, &self.ports, links)?;
+        let observed = async {
+            join_all(parts.into_iter().map(|part| self.part(part, &targets))).await;
+        };
+        let (serving, ()) = tokio::join!(self.serving(&services, &targets), observed);
+        serving?;
+        let mut watchers = Watchers::new();
+        for process in self.place.processes() {
+            // One that never came up has said so already.
+            if process.pid().is_some() {
+                watchers.spawn(self.show.clone().watch(process));
+            }
+        }
+        Ok(watchers)
+    }
+
+    async fn serving(&self, services: &Services, targets: &Targets) -> Result<()> {
+        let databases = async {
+            let postgres = self.postgres().await?;
+            let migrate = |settled: &Settled| services.migrate(&self.place, &postgres, *settled);
+            try_join_all(services.all().iter().map(migrate)).await?;
+            Ok(postgres)
+        };
+        let (postgres, redis, kafka) =
+            tokio::try_join!(databases, self.redis(), self.kafka(targets))?;
+        let mut backing = BTreeMap::new();
+        backing.insert("REDIS_URL".to_owned(), redis.url());
+        backing.insert("KAFKA_BROKERS".to_owned(), kafka.brokers());
+        let start =
+            |settled: &Settled| self.service(services, &postgres, &backing, targets, *settled);
+        try_join_all(services.all().iter().map(start)).await?;
+        Ok(())
+    }
+
+    async fn postgres(&self) -> Result<Postgres> {
+        let databases = SERVICES
+            .iter()
+            .map(|service| service.database.to_owned())
+            .collect();
+        let options = PostgresOptions {
+            databases,
+            durable: true,
+        };
+        let start = |_| Postgres::start(&self.place, &self.ports, &options);
+        self.show
+            .bring(POSTGRES, start, |postgres, row| {
+                row.at("postgres://", postgres.port());
+                row.version = postgres.version().to_owned();
+                row.pid = postgres.process().pid();
+            })
+            .await
+    }
+
+    async fn redis(&self) -> Result<Redis> {
+        let start = |_| Redis::start(&self.place, &self.ports, self.options.redis);
+        self.show
+            .bring(REDIS, start, |redis, row| {
+                row.at("redis://", redis.port());
+                row.version = redis.version().to_owned();
+                row.pid = redis.process().and_then(Process::pid);
+                if redis.process().is_none() {
+                    row.what =
+                        "stand-in for Redis in the launcher: cache, fan-out, nothing kept".into();
+                    row.notes.push(
+                        "not a real Redis: the few commands that the services use, no more".into(),
+                    );
+                    row.command = Some("make demo (installs the package redis-server)".into());
+                }
+            })
+            .await
+    }
+
+    async fn kafka(&self, targets: &Targets) -> Result<Kafka> {
+        let settings = kafka::settings_of(&self.project);
+        let start = |note: Note| async move {
+            let choice = self.options.kafka;
+            let kafka = Kafka::start(&self.place, &self.ports, choice, &settings, &note).await?;
+            kafka.create_topics("").await.context("creating topics")?;
+            Ok(kafka)
+        };
+        let kafka = self
+            .show
+            .bring(KAFKA, start, |kafka, row| {
+                match kafka.port() {
+                    Some(port) => row.at("", port),
+                    None => row.address = Some(kafka.brokers()),
+                }
+                row.notes.extend(kafka.metrics().and_then(|port| {
+                    port.instead_of
+                        .map(|wanted| format!("port {wanted} is taken: {} instead", port.number))
+                }));
+                row.version = kafka.version().to_owned();
+                row.pid = kafka.process().and_then(Process::pid);
+                if let Some(reason) = kafka.instead_because() {
+                    row.what = "in-process broker of librdkafka: events between services".into();
+                    row.notes
+                        .push(format!("not a real Kafka ({reason}): {MOCK_KAFKA_LIMITS}"));
+                    row.command =
+                        Some("make demo (installs default-jre-headless and maven)".into());
+                }
+            })
+            .await?;
+        if let Some(metrics) = kafka.metrics() {
+            targets.add(KAFKA, metrics.address())?;
+        }
+        Ok(kafka)
+    }
+
+    async fn service(
+        &self,
+        services: &Services,
+        postgres: &Postgres,
+        backing: &BTreeMap<String, String>,
+        targets: &Targets,
+        settled: Settled,
+    ) -> Result<()> {
+        let name = settled.service.name;
+        let start = |_| async {
+            let process = services
+                .start(&self.place, postgres, backing, settled)
+                .await?;
+            let version = services::version(settled.admin).await.unwrap_or_default();
+            Ok((process, version))
+        };
+        self.show
+            .bring(name, start, |(process, version), row| {
+                match settled.public {
+                    Some(port) => row.at("http://", port),
+                    None => row.address = None,
+                }
+                row.admin = Some(format!("http://{}", settled.admin.address()));
+                row.notice(settled.admin);
+                row.version.clone_from(version);
+                row.pid = process.pid();
+            })
+            .await?;
+        targets.add(name, settled.admin.address())
+    }
+
+    /// One that nothing waits for: that it fails is a row of the table.
+    async fn part(&self, part: Part, targets: &Targets) {
+        let ahead = match part {
+            Part::Found(ahead) => *ahead,
+            Part::Off { name, why, command } => {
+                return self.show.board.update(name, |row| {
+                    row.state = State::Off;
+                    row.notes = vec![why];
+                    row.command = Some(command);
+                });
+            }
+        };
+        let Ahead {
+            name,
+            version,
+            spec,
+            address,
+            ports,
+            targets: jobs,
+        } = ahead;
+        let start = |_| async {
+            let process = self.place.start(spec).await?;
+            for (job, port) in jobs {
+                targets.add(job, port.address())?;
+            }
+            Ok(process)
+        };
+        let describe = |process: &Process, row: &mut Component| {
+            row.address = Some(address);
+            row.version = version;
+            row.pid = process.pid();
+            ports.into_iter().for_each(|port| row.notice(port));
+        };
+        if let Err(error) = self.show.bring(name, start, describe).await {
+            self.show.progress.say(&format!("{error:#}"));
+        }
+    }
+}

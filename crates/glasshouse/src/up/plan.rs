@@ -1,0 +1,60 @@
+//! The rows of the table.
+
+use crate::components::Component;
+
+/// The three services, in the order in which requests meet them.
+pub(super) const SERVICES: [Service; 3] = [
+    Service {
+        name: "chat-gateway",
+        what: "accounts, chat, web page",
+        database: "chat",
+        ports: (Some(8002), 9102),
+    },
+    Service {
+        name: "todo-api",
+        what: "tasks",
+        database: "todo",
+        ports: (Some(8001), 9101),
+    },
+    Service {
+        name: "event-worker",
+        what: "reminders, notifications",
+        database: "worker",
+        ports: (None, 9103),
+    },
+];
+
+/// A service, and what is fixed about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Service {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub database: &'static str,
+    /// Its public port, if it has one, and its admin port.
+    pub ports: (Option<u16>, u16),
+}
+
+pub(super) const POSTGRES: &str = "postgres";
+pub(super) const REDIS: &str = "redis";
+pub(super) const KAFKA: &str = "kafka";
+pub(super) const PROMETHEUS: &str = "prometheus";
+pub(super) const COLLECTOR: &str = "otel-collector";
+pub(super) const JAEGER: &str = "jaeger";
+pub(super) const LOKI: &str = "loki";
+
+/// Everything there could be.
+pub(super) fn components() -> Vec<Component> {
+    let services = SERVICES.iter().map(|service| (service.name, service.what));
+    let backing = [
+        (POSTGRES, "PostgreSQL: a database for each service"),
+        (REDIS, "Redis: cache, fan-out between gateways"),
+        (KAFKA, "Apache Kafka: events between services"),
+        (PROMETHEUS, "metrics"),
+        (COLLECTOR, "traces and logs on their way"),
+        (JAEGER, "traces"),
+        (LOKI, "log search"),
+    ];
+    let rows = services.chain(backing);
+    rows.map(|(name, what)| Component::new(name, what))
+        .collect()
+}

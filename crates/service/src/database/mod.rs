@@ -1,0 +1,58 @@
+//! The pool, and what is known about it.
+
+mod check;
+mod migrate;
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    ConnectOptions, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{Secret, metrics};
+pub(crate) use check::Pinger;
+pub use migrate::{is_unreachable, migrate};
+
+/// Longest wait for a connection: beyond it the answer is "overloaded".
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A pool that connects when it is first asked. It must be made inside a
+/// runtime.
+pub fn pool(url: &Secret, max: u32) -> Result<PgPool, sqlx::Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Telemetry times the wait as part of each query.
+        .acquire_slow_threshold(ACQUIRE_TIMEOUT)
+        .idle_timeout(Duration::from_secs(300))
+        // A ping before each use doubles the round trips of a read. A broken
+        // connection fails one query, and is then gone.
+        .test_before_acquire(false)
+        .connect_lazy_with(options(url, "glasshouse")?);
+    Ok(pool)
+}
+
+pub(crate) fn options(url: &Secret, application: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url.expose())?;
+    Ok(options
+        .application_name(application)
+        // "Already exists, skipping" is no news.
+        .options([("client_min_messages", "warning")])
+        // Queries are measured and logged by telemetry, without parameters.
+        .disable_statement_logging())
+}
+
+/// Keeps the pool's gauges up to date with every scrape.
+pub(crate) fn report(pool: &PgPool) {
+    let active = metrics::DATABASE_CONNECTIONS_ACTIVE.gauge_handle(&[]);
+    let idle = metrics::DATABASE_CONNECTIONS_IDLE.gauge_handle(&[]);
+    let max = metrics::DATABASE_CONNECTIONS_MAX.gauge_handle(&[]);
+    let pool = pool.clone();
+    telemetry::metrics::on_scrape(move || {
+        let (size, unused) = (pool.size() as usize, pool.num_idle());
+        active.set(size.saturating_sub(unused) as f64);
+        idle.set(unused as f64);
+        max.set(f64::from(pool.options().get_max_connections()));
+    });
+}

@@ -1,0 +1,15 @@
+//! The public port: how connections are served and what every request gets.
+
+mod extract;
+mod guard;
+mod probes;
+mod serve;
+mod standard;
+mod unread;
+
+pub use extract::{Json, Path, Query};
+pub(crate) use probes::{detailed, probes, ready, startup};
+pub use serve::serve;
+pub(crate) use serve::{Limits, accept};
+pub use standard::standard;
+pub(crate) use standard::starting;

@@ -1,0 +1,109 @@
+use axum::response::{IntoResponse, Response};
+use events::outbox::EntryError;
+use http::StatusCode;
+use service::problem::{FieldError, Problem};
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields that will not do.
+    #[error("the request is not valid")]
+    Invalid(Vec<FieldError>),
+    /// There is no such task, or it is somebody else's.
+    #[error("there is no such task")]
+    NotFound,
+    /// `If-Match` names another version.
+    #[error("the task has changed")]
+    Changed,
+    /// The event would be too large for the broker.
+    #[error("the task is too large")]
+    TooLarge,
+    /// No connection became free.
+    #[error("every database connection is busy")]
+    Overloaded,
+    /// The database is away.
+    #[error("the database is not available")]
+    DatabaseUnavailable,
+    /// The database refused a statement.
+    #[error("database: {0}")]
+    Database(#[source] sqlx::Error),
+    /// An event could not be written as JSON.
+    #[error("event: {0}")]
+    Event(#[source] EntryError),
+}
+
+impl Error {
+    /// The bounded code of the problem document.
+    pub fn code(&self) -> &'static str {
+        self.problem().code
+    }
+
+    /// Whether this is our fault rather than the caller's.
+    pub fn is_ours(&self) -> bool {
+        self.problem().status.is_server_error()
+    }
+
+    fn problem(&self) -> Problem {
+        match self {
+            Self::Invalid(errors) => Problem::invalid(errors.clone()),
+            Self::NotFound => Problem::new(
+                StatusCode::NOT_FOUND,
+                "task_not_found",
+                "There is no such task",
+            ),
+            Self::Changed => Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "version_mismatch",
+                "The task has changed",
+            )
+            .detail("If-Match does not name the present version. Read the task again"),
+            Self::TooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "task_too_large",
+                "The task is too large",
+            ),
+            Self::Overloaded => {
+                Problem::unavailable("overloaded", "Too much is going on. Nothing was changed")
+            }
+            Self::DatabaseUnavailable => {
+                Problem::unavailable("database_unavailable", "The database is away")
+            }
+            Self::Database(_) | Self::Event(_) => Problem::internal(),
+        }
+    }
+}
+
+impl From<EntryError> for Error {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::TooLarge { .. } => Self::TooLarge,
+            EntryError::Unserializable(_) => Self::Event(error),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.problem().into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absence_and_overload_are_worth_another_try() {
+        for error in [Error::Overloaded, Error::DatabaseUnavailable] {
+            let response = error.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key("retry-after"));
+        }
+    }
+
+    #[test]
+    fn only_our_own_faults_are_ours() {
+        assert!(Error::Database(sqlx::Error::RowNotFound).is_ours());
+        assert!(!Error::NotFound.is_ours() && !Error::Invalid(Vec::new()).is_ours());
+    }
+}

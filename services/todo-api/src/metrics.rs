@@ -1,0 +1,149 @@
+//! Every metric and query of this service.
+
+use std::sync::LazyLock;
+
+use ::metrics::Counter;
+use telemetry::{
+    database::Query,
+    metrics::{Label, Metric},
+};
+
+use crate::tasks::Operation;
+
+/// Operations carried out.
+pub const TASK_OPERATIONS: Metric = Metric::counter(
+    "task_operations_total",
+    "Changes made to tasks. A repeated completion changes nothing and is not counted.",
+    &[Label::known(
+        "operation",
+        &["create", "update", "delete", "complete", "reopen"],
+    )],
+);
+/// Tasks in the database.
+pub const TASKS: Metric = Metric::gauge(
+    "tasks",
+    "Tasks in the database, by status. Every instance reports the same total.",
+    &[Label::known("status", &["open", "completed"])],
+);
+/// Features used.
+pub const FEATURE_USAGE: Metric = Metric::counter(
+    "feature_usage_total",
+    "Requests that used a feature.",
+    &[Label::known(
+        "feature",
+        &[
+            "reminder",
+            "tag",
+            "priority",
+            "due_date",
+            "time_zone",
+            "filter",
+        ],
+    )],
+);
+
+/// All of the above.
+pub const CATALOGUE: &[&Metric] = &[&TASK_OPERATIONS, &TASKS, &FEATURE_USAGE];
+
+/// A new task and its event.
+pub static TASK_INSERT: Query = Query::new("task_insert", "INSERT", "tasks");
+/// One task.
+pub static TASK_GET: Query = Query::new("task_get", "SELECT", "tasks");
+/// A page of tasks.
+pub static TASK_LIST: Query = Query::new("task_list", "SELECT", "tasks");
+/// One task, locked because others keep changing it.
+pub static TASK_LOCK: Query = Query::new("task_lock", "SELECT", "tasks");
+/// The end of the transaction that locked it.
+pub static TASK_COMMIT: Query = Query::new("task_commit", "COMMIT", "tasks");
+/// A changed task and its event.
+pub static TASK_UPDATE: Query = Query::new("task_update", "UPDATE", "tasks");
+/// A task's end and its event.
+pub static TASK_DELETE: Query = Query::new("task_delete", "DELETE", "tasks");
+/// The count behind the gauge `tasks`.
+pub static TASK_COUNT: Query = Query::new("task_count", "SELECT", "tasks");
+
+/// All of the above.
+pub const QUERIES: &[&Query] = &[
+    &TASK_INSERT,
+    &TASK_GET,
+    &TASK_LIST,
+    &TASK_LOCK,
+    &TASK_COMMIT,
+    &TASK_UPDATE,
+    &TASK_DELETE,
+    &TASK_COUNT,
+];
+
+/// A feature that is counted when it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// A reminder was set.
+    Reminder,
+    /// Tags were given.
+    Tag,
+    /// A priority was chosen.
+    Priority,
+    /// A due date was given.
+    DueDate,
+    /// A time zone was given.
+    TimeZone,
+    /// A list was filtered.
+    Filter,
+}
+
+impl Feature {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Reminder => "reminder",
+            Self::Tag => "tag",
+            Self::Priority => "priority",
+            Self::DueDate => "due_date",
+            Self::TimeZone => "time_zone",
+            Self::Filter => "filter",
+        }
+    }
+
+    /// Counts one use.
+    pub fn used(self) {
+        static USED: LazyLock<[Counter; 6]> = LazyLock::new(|| {
+            use Feature::{DueDate, Filter, Priority, Reminder, Tag, TimeZone};
+            [Reminder, Tag, Priority, DueDate, TimeZone, Filter]
+                .map(|feature| FEATURE_USAGE.counter_handle(&[feature.label()]))
+        });
+        USED[self as usize].increment(1);
+    }
+}
+
+/// Counts an operation that was carried out.
+pub fn operation_done(operation: Operation) {
+    static DONE: LazyLock<[Counter; 5]> = LazyLock::new(|| {
+        Operation::ALL.map(|operation| TASK_OPERATIONS.counter_handle(&[operation.label()]))
+    });
+    DONE[operation as usize].increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_is_declared() {
+        let declared = |metric: &Metric| metric.labels[0].values.unwrap();
+        assert_eq!(
+            Operation::ALL.map(Operation::label),
+            declared(&TASK_OPERATIONS)
+        );
+        for operation in Operation::ALL {
+            assert_eq!(Operation::ALL[operation as usize], operation);
+        }
+        let features = [
+            Feature::Reminder,
+            Feature::Tag,
+            Feature::Priority,
+            Feature::DueDate,
+            Feature::TimeZone,
+            Feature::Filter,
+        ];
+        assert_eq!(features.map(Feature::label), declared(&FEATURE_USAGE));
+    }
+}

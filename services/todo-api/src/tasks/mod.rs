@@ -1,0 +1,19 @@
+//! Tasks: what they are, what may be sent, how they are kept.
+
+mod body;
+mod count;
+mod cursor;
+mod domain;
+mod fields;
+mod list;
+mod operation;
+mod refusals;
+mod routes;
+mod store;
+mod task;
+mod version;
+
+pub(crate) use count::count_tasks;
+pub use operation::Operation;
+pub(crate) use routes::{router, start_series};
+pub(crate) use store::Store;

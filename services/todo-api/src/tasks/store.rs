@@ -1,0 +1,354 @@
+//! The SQL of tasks. Every statement is scoped to the owner, and every change
+//! commits together with its event, in one statement.
+
+use chrono::{DateTime, Utc};
+use events::{contracts::Change, outbox::Entry};
+use service::{Health, database::is_unreachable};
+use sqlx::{
+    FromRow, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query, query::QueryAs,
+};
+use uuid::Uuid;
+
+use super::{
+    cursor::Cursor,
+    domain::{Description, Tag, TimeZone, Title, now},
+    list::Filter,
+    task::{Priority, Status, Task},
+    version::IfMatch,
+};
+use crate::{
+    Error,
+    metrics::{TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LIST, TASK_LOCK, TASK_UPDATE},
+};
+
+/// How often a change is tried without a lock. Two writers of one task are rare;
+/// if there are more, the lock makes them queue.
+const OPTIMISTIC: usize = 3;
+
+const INSERT: &str = "
+    WITH task AS (
+        INSERT INTO tasks (id, user_id, version, title, description, priority, tags, due_at,
+                           remind_at, time_zone, completed_at, updated_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    )
+    INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
+    VALUES ($14, $15, $16, $17, $18, $19, $20)";
+
+const UPDATE: &str = "
+    WITH changed AS (
+        UPDATE tasks
+        SET version = $3, title = $4, description = $5, priority = $6, tags = $7, due_at = $8,
+            remind_at = $9, time_zone = $10, completed_at = $11, updated_at = $12
+        WHERE id = $1 AND user_id = $2 AND version = $3 - 1
+        RETURNING id
+    )
+    INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
+    SELECT $13, $14, $15, $16, $17, $18, $19 FROM changed";
+
+const DELETE: &str = "
+    WITH deleted AS (
+        DELETE FROM tasks WHERE id = $1 AND user_id = $2 AND version = $3 - 1
+        RETURNING id
+    )
+    INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
+    SELECT $4, $5, $6, $7, $8, $9, $10 FROM deleted";
+
+const GET: &str = "
+    SELECT id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone,
+           completed_at, updated_at, created_at
+    FROM tasks WHERE id = $1 AND user_id = $2";
+
+const GET_LOCKED: &str = "
+    SELECT id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone,
+           completed_at, updated_at, created_at
+    FROM tasks WHERE id = $1 AND user_id = $2
+    FOR UPDATE";
+
+const LIST: &str = "
+    SELECT id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone,
+           completed_at, updated_at, created_at
+    FROM tasks
+    WHERE user_id = $1
+      AND (created_at, id) < ($2, $3)
+      AND ($4::boolean IS NULL OR (completed_at IS NOT NULL) = $4)
+      AND ($5::smallint IS NULL OR priority = $5)
+      AND ($6::text IS NULL OR $6 = ANY (tags))
+      AND ($7::timestamptz IS NULL OR due_at < $7)
+      AND ($8::timestamptz IS NULL OR due_at >= $8)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $9";
+
+/// Where tasks are kept.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pool: PgPool,
+    health: Health,
+}
+
+/// A change to be made to one task.
+pub(super) struct Edit<'a> {
+    /// The event that tells of it.
+    pub(super) change: Change,
+    /// The versions that may be changed.
+    pub(super) expected: &'a IfMatch,
+    /// What becomes of the task.
+    pub(super) apply: &'a (dyn Fn(&Task) -> Result<Task, Error> + Sync),
+}
+
+/// Part of a list.
+pub(super) struct Page {
+    pub(super) tasks: Vec<Task>,
+    pub(super) next: Option<Cursor>,
+}
+
+impl Store {
+    pub(crate) fn new(pool: PgPool, health: Health) -> Self {
+        Self { pool, health }
+    }
+
+    /// Keeps a new task.
+    pub(super) async fn insert(&self, task: &Task) -> Result<(), Error> {
+        self.available()?;
+        let entry = Entry::new(&task.event(Change::Created))?;
+        let query = bind_entry(
+            bind_task(sqlx::query(INSERT), task).bind(task.created_at),
+            entry,
+        );
+        TASK_INSERT
+            .run(query.execute(&self.pool))
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// A user's task.
+    pub(super) async fn get(&self, owner: Uuid, id: Uuid) -> Result<Task, Error> {
+        self.available()?;
+        let row = TASK_GET
+            .run(select(GET, owner, id).fetch_optional(&self.pool))
+            .await;
+        row.map_err(|error| self.failed(error))?
+            .map(Task::from)
+            .ok_or(Error::NotFound)
+    }
+
+    /// A page of a user's tasks, newest first.
+    pub(super) async fn list(&self, owner: Uuid, filter: &Filter) -> Result<Page, Error> {
+        self.available()?;
+        let limit = filter.limit as usize;
+        let query = sqlx::query_as::<_, Row>(LIST)
+            .bind(owner)
+            .bind(filter.after.created_at)
+            .bind(filter.after.id)
+            .bind(filter.status.map(|status| status == Status::Completed))
+            .bind(filter.priority.map(Priority::number))
+            .bind(filter.tag.as_ref().map(Tag::as_str))
+            .bind(filter.due_before)
+            .bind(filter.due_after)
+            // One more tells whether there is another page.
+            .bind(i64::from(filter.limit) + 1);
+        let rows = TASK_LIST.run(query.fetch_all(&self.pool)).await;
+        let mut tasks: Vec<Task> = rows
+            .map_err(|error| self.failed(error))?
+            .into_iter()
+            .map(Task::from)
+            .collect();
+        let more = tasks.len() > limit;
+        tasks.truncate(limit);
+        let last = tasks.last().filter(|_| more);
+        let next = last.map(|task| Cursor {
+            created_at: task.created_at,
+            id: task.id,
+        });
+        Ok(Page { tasks, next })
+    }
+
+    /// Changes a user's task. Answers with the task, and whether it is different
+    /// from before; if it is not, nothing was written and no event is sent.
+    pub(super) async fn change(
+        &self,
+        owner: Uuid,
+        id: Uuid,
+        edit: &Edit<'_>,
+    ) -> Result<(Task, bool), Error> {
+        self.available()?;
+        for _ in 0..OPTIMISTIC {
+            // One connection for both statements.
+            let read = async {
+                let mut connection = self.pool.acquire().await?;
+                let row = select(GET, owner, id)
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                Ok((connection, row))
+            };
+            let (mut connection, row) = TASK_GET
+                .run(read)
+                .await
+                .map_err(|error| self.failed(error))?;
+            let before = row.map(Task::from).ok_or(Error::NotFound)?;
+            if let Some(done) = self.write(&mut connection, before, edit).await? {
+                return Ok(done);
+            }
+            // Somebody else was quicker. If the caller named a version, the
+            // next look says so.
+        }
+        self.change_locked(owner, id, edit).await
+    }
+
+    async fn change_locked(
+        &self,
+        owner: Uuid,
+        id: Uuid,
+        edit: &Edit<'_>,
+    ) -> Result<(Task, bool), Error> {
+        let lock = async {
+            let mut transaction = self.pool.begin().await?;
+            let row = select(GET_LOCKED, owner, id)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            Ok((transaction, row))
+        };
+        let (mut transaction, row) = TASK_LOCK
+            .run(lock)
+            .await
+            .map_err(|error| self.failed(error))?;
+        let before = row.map(Task::from).ok_or(Error::NotFound)?;
+        let done = self.write(&mut transaction, before, edit).await?;
+        TASK_COMMIT
+            .run(transaction.commit())
+            .await
+            .map_err(|error| self.failed(error))?;
+        // Nobody else can have changed a locked row.
+        done.ok_or(Error::NotFound)
+    }
+
+    /// Writes what the edit makes of the task. Nothing if the task is not at
+    /// that version any more.
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        before: Task,
+        edit: &Edit<'_>,
+    ) -> Result<Option<(Task, bool)>, Error> {
+        edit.expected.check(before.version)?;
+        let after = (edit.apply)(&before)?;
+        let delete = edit.change == Change::Deleted;
+        if after == before && !delete {
+            return Ok(Some((before, false)));
+        }
+        let after = after.next_version(now());
+        let entry = Entry::new(&after.event(edit.change))?;
+        let done = if delete {
+            let query = sqlx::query(DELETE)
+                .bind(after.id)
+                .bind(after.user_id)
+                .bind(after.version);
+            TASK_DELETE
+                .run(bind_entry(query, entry).execute(connection))
+                .await
+        } else {
+            let query = bind_entry(bind_task(sqlx::query(UPDATE), &after), entry);
+            TASK_UPDATE.run(query.execute(connection)).await
+        };
+        let rows = done.map_err(|error| self.failed(error))?.rows_affected();
+        Ok((rows > 0).then_some((after, true)))
+    }
+
+    /// Refuses at once what would only wait for a database that is away. The
+    /// check decides when to try again.
+    fn available(&self) -> Result<(), Error> {
+        if self.pool.num_idle() == 0 && self.health.lost("database") {
+            return Err(Error::DatabaseUnavailable);
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: sqlx::Error) -> Error {
+        match error {
+            // The pool keeps trying while nobody answers, so that an absent
+            // database looks like a busy one. The check knows which it is.
+            sqlx::Error::PoolTimedOut if !self.health.lost("database") => Error::Overloaded,
+            error if is_unreachable(&error) => {
+                tracing::debug!(error = %error, "database_unavailable");
+                Error::DatabaseUnavailable
+            }
+            error => Error::Database(error),
+        }
+    }
+}
+
+fn select(
+    sql: &'static str,
+    owner: Uuid,
+    id: Uuid,
+) -> QueryAs<'static, Postgres, Row, PgArguments> {
+    sqlx::query_as(sql).bind(id).bind(owner)
+}
+
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// $1 to $12.
+fn bind_task<'q>(query: Statement<'q>, task: &'q Task) -> Statement<'q> {
+    query
+        .bind(task.id)
+        .bind(task.user_id)
+        .bind(task.version)
+        .bind(task.title.as_str())
+        .bind(task.description.as_ref().map(Description::as_str))
+        .bind(task.priority.number())
+        .bind(task.tags.iter().map(Tag::as_str).collect::<Vec<_>>())
+        .bind(task.due_at)
+        .bind(task.remind_at)
+        .bind(task.time_zone.as_ref().map(TimeZone::as_str))
+        .bind(task.completed_at)
+        .bind(task.updated_at)
+}
+
+/// The last seven.
+fn bind_entry(query: Statement<'_>, entry: Entry) -> Statement<'_> {
+    query
+        .bind(entry.id)
+        .bind(entry.topic)
+        .bind(entry.key)
+        .bind(entry.event_type)
+        .bind(entry.source)
+        .bind(entry.traceparent)
+        .bind(entry.body)
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    user_id: Uuid,
+    version: i64,
+    title: String,
+    description: Option<String>,
+    priority: i16,
+    tags: Vec<String>,
+    due_at: Option<DateTime<Utc>>,
+    remind_at: Option<DateTime<Utc>>,
+    time_zone: Option<String>,
+    completed_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Row> for Task {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            title: Title::stored(row.title),
+            description: row.description.map(Description::stored),
+            priority: Priority::stored(row.priority),
+            tags: row.tags.into_iter().map(Tag::stored).collect(),
+            due_at: row.due_at,
+            remind_at: row.remind_at,
+            time_zone: row.time_zone.map(TimeZone::stored),
+            completed_at: row.completed_at,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

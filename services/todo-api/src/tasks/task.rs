@@ -1,0 +1,281 @@
+use chrono::{DateTime, Utc};
+use events::contracts::{self, Change, TaskEvent, TaskSnapshot};
+use serde::{Deserialize, Serialize};
+use service::problem::FieldError;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::domain::{Description, Invalid, Tag, TimeZone, Title, check_reminder};
+use crate::Error;
+
+/// How urgent a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Priority {
+    Low,
+    Normal,
+    High,
+    Urgent,
+}
+
+impl Priority {
+    const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Urgent];
+
+    pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "low" => Ok(Self::Low),
+            "normal" => Ok(Self::Normal),
+            "high" => Ok(Self::High),
+            "urgent" => Ok(Self::Urgent),
+            _ => Err(Invalid {
+                code: "unknown_value",
+                message: "must be low, normal, high or urgent".to_owned(),
+            }),
+        }
+    }
+
+    /// As in the database.
+    pub(super) fn number(self) -> i16 {
+        self as i16
+    }
+
+    /// From the database, whose constraint allows no other numbers.
+    pub(super) fn stored(number: i16) -> Self {
+        usize::try_from(number)
+            .ok()
+            .and_then(|index| Self::ALL.get(index).copied())
+            .unwrap_or(Self::Normal)
+    }
+}
+
+/// Whether a task is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    Open,
+    Completed,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Task {
+    pub(super) id: Uuid,
+    pub(super) user_id: Uuid,
+    pub(super) title: Title,
+    pub(super) description: Option<Description>,
+    pub(super) priority: Priority,
+    pub(super) tags: Vec<Tag>,
+    pub(super) due_at: Option<DateTime<Utc>>,
+    pub(super) remind_at: Option<DateTime<Utc>>,
+    pub(super) time_zone: Option<TimeZone>,
+    pub(super) completed_at: Option<DateTime<Utc>>,
+    pub(super) version: i64,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+}
+
+/// What a new task starts with.
+pub(super) struct Draft {
+    pub(super) title: Title,
+    pub(super) description: Option<Description>,
+    pub(super) priority: Option<Priority>,
+    pub(super) tags: Vec<Tag>,
+    pub(super) due_at: Option<DateTime<Utc>>,
+    pub(super) remind_at: Option<DateTime<Utc>>,
+    pub(super) time_zone: Option<TimeZone>,
+}
+
+/// Other values for some fields; the inner `None` clears one.
+#[derive(Default)]
+pub(super) struct Patch {
+    pub(super) title: Option<Title>,
+    pub(super) description: Option<Option<Description>>,
+    pub(super) priority: Option<Priority>,
+    pub(super) tags: Option<Vec<Tag>>,
+    pub(super) due_at: Option<Option<DateTime<Utc>>>,
+    pub(super) remind_at: Option<Option<DateTime<Utc>>>,
+    pub(super) time_zone: Option<Option<TimeZone>>,
+}
+
+impl Task {
+    pub(super) fn new(user_id: Uuid, draft: Draft, now: DateTime<Utc>) -> Self {
+        Self {
+            // Ordered by time, so that new rows go to one end of the index.
+            id: Uuid::now_v7(),
+            user_id,
+            title: draft.title,
+            description: draft.description,
+            priority: draft.priority.unwrap_or(Priority::Normal),
+            tags: draft.tags,
+            due_at: draft.due_at,
+            remind_at: draft.remind_at,
+            time_zone: draft.time_zone,
+            completed_at: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        if self.completed_at.is_some() {
+            Status::Completed
+        } else {
+            Status::Open
+        }
+    }
+
+    /// The task with other values. The same task if nothing is different.
+    pub(super) fn patched(&self, patch: &Patch, now: DateTime<Utc>) -> Result<Self, Error> {
+        fn set<T: Clone>(slot: &mut T, value: &Option<T>) {
+            if let Some(value) = value {
+                slot.clone_from(value);
+            }
+        }
+        let mut task = self.clone();
+        set(&mut task.title, &patch.title);
+        set(&mut task.description, &patch.description);
+        set(&mut task.priority, &patch.priority);
+        set(&mut task.tags, &patch.tags);
+        set(&mut task.due_at, &patch.due_at);
+        set(&mut task.remind_at, &patch.remind_at);
+        set(&mut task.time_zone, &patch.time_zone);
+        // A reminder that was there already may be sent back, fired or not.
+        if let Some(remind_at) = task.remind_at.filter(|_| task.remind_at != self.remind_at) {
+            check_reminder(remind_at, now).map_err(|Invalid { code, message }| {
+                Error::Invalid(vec![FieldError::new("remind_at", code, message)])
+            })?;
+        }
+        Ok(task)
+    }
+
+    /// The task, done. The same task if it is.
+    pub(super) fn completed(&self, now: DateTime<Utc>) -> Self {
+        Self {
+            completed_at: self.completed_at.or(Some(now)),
+            ..self.clone()
+        }
+    }
+
+    /// The task, open. The same task if it is.
+    pub(super) fn reopened(&self) -> Self {
+        Self {
+            completed_at: None,
+            ..self.clone()
+        }
+    }
+
+    /// The task as its next version.
+    pub(super) fn next_version(self, now: DateTime<Utc>) -> Self {
+        Self {
+            version: self.version + 1,
+            // Even if a clock was set back.
+            updated_at: now.max(self.updated_at),
+            ..self
+        }
+    }
+
+    /// The event that tells of a change to this version.
+    pub(super) fn event(&self, change: Change) -> TaskEvent {
+        TaskEvent {
+            change,
+            task: TaskSnapshot {
+                id: self.id,
+                user_id: self.user_id,
+                title: self.title.as_str().to_owned(),
+                status: match self.status() {
+                    Status::Open => contracts::Status::Open,
+                    Status::Completed => contracts::Status::Completed,
+                },
+                priority: match self.priority {
+                    Priority::Low => contracts::Priority::Low,
+                    Priority::Normal => contracts::Priority::Normal,
+                    Priority::High => contracts::Priority::High,
+                    Priority::Urgent => contracts::Priority::Urgent,
+                },
+                tags: self
+                    .tags
+                    .iter()
+                    .map(|tag| tag.as_str().to_owned())
+                    .collect(),
+                due_at: self.due_at,
+                remind_at: self.remind_at,
+                version: self.version,
+                updated_at: self.updated_at,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use chrono::TimeDelta;
+
+    use super::super::domain::now;
+    use super::*;
+
+    pub(in super::super) fn draft() -> Draft {
+        Draft {
+            title: Title::parse("Buy milk").unwrap(),
+            description: None,
+            priority: None,
+            tags: Vec::new(),
+            due_at: None,
+            remind_at: None,
+            time_zone: None,
+        }
+    }
+
+    fn task() -> Task {
+        Task::new(Uuid::nil(), draft(), now())
+    }
+
+    #[test]
+    fn a_patch_sets_clears_and_leaves() {
+        let described = Patch {
+            description: Some(Some(Description::parse("two litres").unwrap())),
+            ..Patch::default()
+        };
+        let task = task().patched(&described, now()).unwrap();
+        assert_eq!(task.description.as_ref().unwrap().as_str(), "two litres");
+        assert_eq!(task.title.as_str(), "Buy milk");
+        assert_eq!(task.patched(&Patch::default(), now()).unwrap(), task);
+        let cleared = Patch {
+            description: Some(None),
+            ..Patch::default()
+        };
+        assert_eq!(task.patched(&cleared, now()).unwrap().description, None);
+    }
+
+    #[test]
+    fn an_old_reminder_may_stay_but_not_come() {
+        let past = now() - TimeDelta::hours(1);
+        let patch = Patch {
+            remind_at: Some(Some(past)),
+            ..Patch::default()
+        };
+        assert!(task().patched(&patch, now()).is_err());
+        let fired = Task {
+            remind_at: Some(past),
+            ..task()
+        };
+        assert_eq!(fired.patched(&patch, now()).unwrap(), fired);
+    }
+
+    #[test]
+    fn completing_twice_changes_nothing() {
+        let done = task().completed(now());
+        assert_eq!(done.status(), Status::Completed);
+        assert_eq!(done.completed(now() + TimeDelta::hours(1)), done);
+        assert_eq!(done.reopened().status(), Status::Open);
+    }
+
+    #[test]
+    fn versions_grow_and_time_does_not_run_back() {
+        let task = task();
+        let next = task
+            .clone()
+            .next_version(task.updated_at - TimeDelta::hours(1));
+        assert_eq!((next.version, next.updated_at), (2, task.updated_at));
+    }
+}
