@@ -13,7 +13,7 @@ target = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed -n 's/.*"t
 glasshouse = $(target)/debug/glasshouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools down fmt lint bench-start bench-telemetry packages services
+.PHONY: help demo test test-page tools down fmt lint bench-start bench-telemetry packages services release
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,13 +38,17 @@ lint: ## Check format and lints
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-bench-start: ## Measure start-up, idle memory, metrics rendering and program size
-	@$(patiently) $(CARGO) build --release --workspace --bins
-	@$(target)/release/glasshouse bench start
+test-page: services ## Drive the web page in Chromium (installs it), keep pictures in .glasshouse/pictures
+	@GLASSHOUSE=$(glasshouse) services/chat-gateway/web/test/run.sh
 
-bench-telemetry: ## Measure what telemetry costs a request
+bench-start: release ## Measure exec to ready, idle memory, /metrics rendering, program size
+	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench start
+
+bench-telemetry: release ## Measure the CPU that telemetry costs a request: PAIRS=10 REQUESTS=4000
+	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench telemetry
+
+release: packages
 	@$(patiently) $(CARGO) build --release --workspace --bins
-	@$(target)/release/glasshouse bench telemetry
 
 packages:
 	@infra/native/packages.sh

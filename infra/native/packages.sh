@@ -8,7 +8,7 @@ set -euo pipefail
 
 # A program, and the package that has it.
 programs=(
-  g++:g++ make:make cmake:cmake pkg-config:pkg-config
+  g++:g++ make:make pkg-config:pkg-config
   postgres:postgresql redis-server:redis-server prometheus:prometheus
   java:default-jre-headless mvn:maven
 )

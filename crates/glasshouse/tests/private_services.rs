@@ -26,29 +26,29 @@ async fn topics_of(brokers: String) -> Vec<(String, usize)> {
         let client: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .create()
-            .unwrap();
+            .expect("a consumer");
         let metadata = client
             .fetch_metadata(None, Duration::from_secs(10))
-            .unwrap();
+            .expect("metadata");
         let topics = metadata.topics().iter();
         topics
             .map(|topic| (topic.name().to_owned(), topic.partitions().len()))
             .collect()
     };
-    tokio::task::spawn_blocking(ask).await.unwrap()
+    tokio::task::spawn_blocking(ask).await.expect("an answer")
 }
 
 async fn produce(brokers: &str, topic: &str) {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .create()
-        .unwrap();
+        .expect("a producer");
     let record = FutureRecord::to(topic).key("key").payload("payload");
     producer
         .send(record, Duration::from_secs(10))
         .await
         .map_err(|(error, _)| error)
-        .unwrap();
+        .expect("an acknowledgement");
 }
 
 #[tokio::test]

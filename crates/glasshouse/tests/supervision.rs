@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 /// A program that is ready after a moment and runs until it is ended.
 fn server(name: &str) -> Spec {
-    let port = Ports::any().pick(0).unwrap();
+    let port = Ports::any().pick(0).expect("a free port");
     let number = port.number.to_string();
     let arguments = ["--bind", "127.0.0.1", "--save", "", "--port", &number].map(str::to_owned);
     let program = backing::programs::find("redis-server").expect("redis-server is installed");
@@ -220,5 +220,6 @@ fn secrets_are_made_once_and_readable_by_us_alone() {
 }
 
 fn write(path: &Path, identity: &Identity) {
-    std::fs::write(path, serde_json::to_vec(identity).unwrap()).unwrap();
+    let json = serde_json::to_vec(identity).expect("JSON");
+    std::fs::write(path, json).expect("a file");
 }

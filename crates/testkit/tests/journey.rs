@@ -94,8 +94,15 @@ const TREE: [(&str, &str, i32, &str, &str); 12] = [
     ),
 ];
 
+/// A service, its metric, and labels.
+type Moved = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// What one journey moves by exactly one.
-const MOVED: [(&str, &str, &[(&str, &str)]); 9] = [
+const MOVED: [Moved; 9] = [
     (
         "todo-api",
         "task_operations_total",

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{Method, StatusCode};
 use service::{BoxError, Runtime, database};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
@@ -54,6 +55,29 @@ pub fn router(gateway: Gateway) -> Router {
         .merge(notifications::router())
         .merge(page::router())
         .with_state(gateway)
+}
+
+/// Starts the HTTP series of all routes at zero.
+fn start_series() {
+    let get = |path| (Method::GET, path, StatusCode::OK);
+    let post = |path, success| (Method::POST, path, success);
+    let (ok, created, done) = (StatusCode::OK, StatusCode::CREATED, StatusCode::NO_CONTENT);
+    telemetry::http::preregister(&[
+        post("/api/auth/register", created),
+        post("/api/auth/login", ok),
+        post("/api/auth/refresh", ok),
+        post("/api/auth/logout", done),
+        get("/.well-known/jwks.json"),
+        get("/api/rooms"),
+        post("/api/rooms", created),
+        post("/api/rooms/{id}/join", ok),
+        get("/api/rooms/{id}/messages"),
+        get("/api/tasks"),
+        post("/api/tasks", created),
+        post("/api/tasks/{id}/complete", ok),
+        get("/api/notifications"),
+        (Method::GET, "/ws", StatusCode::SWITCHING_PROTOCOLS),
+    ]);
 }
 
 /// Serves until the shutdown.
@@ -91,6 +115,7 @@ pub async fn run(config: Config, mut runtime: Runtime) -> Result<(), BoxError> {
     let consumer = notifications::consume(&gateway, &runtime, stop.clone());
     shutdown.spawn("notification_consumer", consumer);
 
+    start_series();
     let app = service::http::standard(router(gateway.clone()), &runtime);
     service::http::serve(listener, app, &runtime).await?;
     let closing = async {

@@ -12,7 +12,9 @@ use super::{Options, Trace};
 
 /// Telemetry arrives in batches and scrapes: so long we go on asking.
 const PATIENCE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(200);
+/// Spans and records leave the services once a second.
+const STEADY: Duration = Duration::from_millis(1_300);
 
 /// What one action must move.
 const SERIES: [&str; 4] = [
@@ -23,13 +25,26 @@ const SERIES: [&str; 4] = [
 ];
 const SERVICES: [&str; 3] = ["chat-gateway", "event-worker", "todo-api"];
 
+/// A value for each series' name and job.
+type Values = BTreeMap<(String, String), f64>;
+
 /// The series before the journey.
-pub(super) struct Before(BTreeMap<String, f64>);
+pub(super) struct Before {
+    values: Values,
+    /// When each job had been scraped last, in Unix seconds.
+    scraped: Values,
+    /// When the journey began.
+    now: f64,
+}
 
 impl Before {
     pub(super) async fn take(options: &Options, http: &reqwest::Client) -> Self {
         // Prometheus may not have scraped yet: then everything begins at zero.
-        Self(series(options, http).await.unwrap_or_default())
+        Self {
+            values: query(options, http, &values()).await.unwrap_or_default(),
+            scraped: query(options, http, SCRAPED).await.unwrap_or_default(),
+            now: chrono::Utc::now().timestamp_millis() as f64 / 1e3,
+        }
     }
 }
 
@@ -62,8 +77,8 @@ pub(super) async fn all(
     places.into_iter().map(finding).collect()
 }
 
-/// Asks until the answer is as it should be, twice the same (telemetry of one
-/// action arrives in several batches): whether it was, and the last one.
+/// Asks until the answer is as it should be, and stays so for longer than the
+/// services batch: whether it was, and the last one.
 async fn until<F>(ask: impl Fn() -> F) -> (bool, String)
 where
     F: Future<Output = Result<(bool, String)>>,
@@ -74,9 +89,15 @@ where
         let answer = ask().await;
         let late = Instant::now() >= deadline;
         match answer {
-            Ok((true, text)) if late || last.as_ref() == Some(&text) => return (true, text),
             Ok((true, text)) => {
-                last = Some(text);
+                let since = match last.take() {
+                    Some((since, same)) if same == text => since,
+                    _ => Instant::now(),
+                };
+                if late || since.elapsed() > STEADY {
+                    return (true, text);
+                }
+                last = Some((since, text));
                 tokio::time::sleep(PAUSE).await;
             }
             Ok((false, text)) if late => return (false, text),
@@ -109,41 +130,69 @@ async fn get(
     Ok(response.json().await?)
 }
 
-async fn series(options: &Options, http: &reqwest::Client) -> Result<BTreeMap<String, f64>> {
-    let query = format!("sum by (__name__) ({{__name__=~\"{}\"}})", SERIES.join("|"));
+const SCRAPED: &str = "min by (job) (timestamp(up{job!=\"\"}))";
+const STARTED: &str = "max by (job) (process_start_time_seconds{job!=\"\"})";
+
+fn values() -> String {
+    format!(
+        "sum by (__name__, job) ({{__name__=~\"{}\"}})",
+        SERIES.join("|")
+    )
+}
+
+async fn query(options: &Options, http: &reqwest::Client, query: &str) -> Result<Values> {
     let base = options.prometheus.as_ref();
-    let answer = get(http, base, "/api/v1/query", &[("query", &query)]).await?;
+    let answer = get(http, base, "/api/v1/query", &[("query", query)]).await?;
     let result = answer["data"]["result"].as_array().context("no result")?;
     let value = |sample: &Value| {
-        let name = sample["metric"]["__name__"].as_str()?;
+        let label = |name: &str| {
+            sample["metric"][name]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         let value = sample["value"][1].as_str()?.parse().ok()?;
-        Some((name.to_owned(), value))
+        Some(((label("__name__"), label("job")), value))
     };
     Ok(result.iter().filter_map(value).collect())
 }
 
+/// What moved. Prometheus keeps answering with samples of an earlier run for
+/// five minutes, so a value counts only if it was scraped from the process that
+/// made the journey: afterwards for "now", since its start for "before".
 async fn moved(
     options: &Options,
     http: &reqwest::Client,
     before: &Before,
 ) -> Result<(bool, String)> {
-    let now = series(options, http).await?;
-    let increase = |name: &str| {
-        let then = before.0.get(name).copied().unwrap_or_default();
-        now.get(name).copied().unwrap_or_default() - then
+    let now = query(options, http, &values()).await?;
+    let scraped = query(options, http, SCRAPED).await?;
+    let started = query(options, http, STARTED).await?;
+    let of = |values: &Values, job: &str| {
+        let found = values.get(&(String::new(), job.to_owned()));
+        found.copied().unwrap_or_default()
     };
-    let moved: Vec<_> = SERIES.iter().filter(|name| increase(name) > 0.0).collect();
-    let list: Vec<_> = moved
+    let mut increases: BTreeMap<&str, f64> = BTreeMap::new();
+    for (series @ (name, job), value) in &now {
+        if of(&scraped, job) < before.now {
+            continue;
+        }
+        let then = before.values.get(series).copied();
+        let then = then.filter(|_| of(&before.scraped, job) >= of(&started, job));
+        *increases.entry(name).or_default() += value - then.unwrap_or_default();
+    }
+    increases.retain(|_, increase| *increase > 0.0);
+    let list: Vec<_> = increases
         .iter()
-        .map(|name| format!("{name} +{}", increase(name)))
+        .map(|(name, increase)| format!("{name} +{increase}"))
         .collect();
     let text = format!(
         "{} of {} series moved: {}",
-        moved.len(),
+        list.len(),
         SERIES.len(),
         list.join(", ")
     );
-    Ok((moved.len() == SERIES.len(), text))
+    Ok((list.len() == SERIES.len(), text))
 }
 
 /// The trace is whole when every parent in it is there but the browser's, and

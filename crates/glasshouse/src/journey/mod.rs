@@ -5,6 +5,11 @@
 //! Kafka topics on the way, where they can be reached; afterwards the action is
 //! looked up in Prometheus, Jaeger and Loki, where they run.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the journey asks from outside, as a browser does, with a trace of its own"
+)]
+
 mod chat;
 mod lookup;
 mod report;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
+use futures_util::FutureExt;
 use hyper::{Request, body::Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -35,6 +36,10 @@ use crate::{BoxError, Runtime};
 /// earlier than this.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time for requests that are on their way when accepting ends. They are
+/// answered with `Connection: close`.
+const LINGER: Duration = Duration::from_millis(100);
+
 /// Serves the router until the shutdown, then finishes what was begun.
 ///
 /// Start-up counts as finished from here on. Upgraded connections (WebSockets)
@@ -53,7 +58,11 @@ pub async fn serve(
     let open = accept(&listener, router, limits, shutdown.token()).await;
     // From here on, new connections are refused.
     drop(listener);
-    shutdown.step("drain_http", open.shutdown()).await;
+    let drain = async {
+        sleep(LINGER).await;
+        open.shutdown().await;
+    };
+    shutdown.step("drain_http", drain).await;
     Ok(())
 }
 
@@ -74,6 +83,15 @@ pub(crate) async fn accept(
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
     let builder = Arc::new(builder());
+    let open = |(stream, peer), slot| {
+        let open = Open::new(slot, limits.gauge.clone());
+        let router = router.clone();
+        let connection = connection(builder.clone(), stream, peer, router, graceful.watcher());
+        tokio::spawn(async move {
+            connection.await;
+            drop(open);
+        });
+    };
     let accepting = async {
         loop {
             // Above the limit, connections wait in the kernel's queue. The
@@ -81,22 +99,17 @@ pub(crate) async fn accept(
             let Ok(slot) = slots.clone().acquire_owned().await else {
                 return;
             };
-            let (stream, peer) = next(listener).await;
-            let open = Open::new(slot, limits.gauge.clone());
-            let connection = connection(
-                builder.clone(),
-                stream,
-                peer,
-                router.clone(),
-                graceful.watcher(),
-            );
-            tokio::spawn(async move {
-                connection.await;
-                drop(open);
-            });
+            open(next(listener).await, slot);
         }
     };
     stop.run_until_cancelled(accepting).await;
+    // Closing the port resets what waits in the kernel's queue, requests and
+    // all: these have come in time.
+    while let Ok(slot) = slots.clone().try_acquire_owned()
+        && let Some(Ok(accepted)) = listener.accept().now_or_never()
+    {
+        open(accepted, slot);
+    }
     graceful
 }
 
@@ -194,9 +207,14 @@ impl Drop for Open {
 mod tests {
     use axum::{extract::Request, routing::post};
     use http::StatusCode;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        runtime::Handle,
+    };
 
+    use super::super::guard::GuardLayer;
     use super::*;
+    use crate::Health;
 
     async fn start(router: Router) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -249,10 +267,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_early_refusal_arrives_though_the_body_was_not_wanted() {
-        let layer = {
-            let health = crate::Health::new("1", tokio::runtime::Handle::current());
-            super::super::guard::GuardLayer::new(Duration::from_secs(5), health)
-        };
+        let health = Health::new("1", Handle::current());
+        let layer = GuardLayer::new(Duration::from_secs(5), health);
         let refuse = post(|| async { StatusCode::UNAUTHORIZED });
         let (address, _stop, _serving) = start(Router::new().route("/", refuse).layer(layer)).await;
         let mut stream = TcpStream::connect(address).await.unwrap();

@@ -213,21 +213,22 @@ impl Record {
         let (method, endpoint) = (self.method, self.endpoint());
         let duration_ms = elapsed.as_secs_f64() * 1e3;
         let status_code = status.as_u16();
-        if status.is_server_error() {
-            error!(
-                method,
-                endpoint,
-                status = status_code,
-                duration_ms,
-                "request_failed"
-            );
-        } else if endpoint.contains("/health") || endpoint == "/ready" {
+        if endpoint.starts_with("/health") || endpoint == "/ready" {
+            // A probe's answer is its news; the transition has been logged.
             debug!(
                 method,
                 endpoint,
                 status = status_code,
                 duration_ms,
                 "request_completed"
+            );
+        } else if status.is_server_error() {
+            error!(
+                method,
+                endpoint,
+                status = status_code,
+                duration_ms,
+                "request_failed"
             );
         } else {
             info!(

@@ -20,6 +20,10 @@ use super::sink::Sink;
 use crate::export::Queue;
 use crate::trace::{Context, current};
 
+/// Says at WARNING, for each connection of a pool, what our own query wrapper
+/// and health checks say once.
+const TALKATIVE: &str = "sqlx";
+
 /// Crates whose DEBUG events may be switched on. Libraries stop at INFO: their
 /// detail floods and may hold what must not be logged.
 const OURS: [&str; 6] = [
@@ -149,9 +153,12 @@ fn severity(level: Level, critical: bool) -> Severity {
     }
 }
 
+fn root<'a>(metadata: &'a Metadata<'_>) -> &'a str {
+    metadata.target().split("::").next().unwrap_or_default()
+}
+
 fn is_ours(metadata: &Metadata<'_>) -> bool {
-    let root = metadata.target().split("::").next().unwrap_or_default();
-    OURS.contains(&root)
+    OURS.contains(&root(metadata))
 }
 
 impl Subscriber for JsonSubscriber {
@@ -160,6 +167,7 @@ impl Subscriber for JsonSubscriber {
         if metadata.is_span()
             || *metadata.level() == tracing::Level::TRACE
             || (detailed && !is_ours(metadata))
+            || (*metadata.level() > tracing::Level::ERROR && root(metadata) == TALKATIVE)
         {
             Interest::never()
         } else {
