@@ -62,7 +62,7 @@ pub struct Links {
 impl Config {
     /// Reads the configuration; problems are collected by `env`.
     pub fn read(env: &mut Env) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let config = Self {
             redis: redis(env),
             signer: signer(env),
@@ -114,11 +114,12 @@ impl Config {
                 100,
                 "New accounts from one address in five minutes",
             ),
-            password_concurrency: env.or(
-                "PASSWORD_CONCURRENCY",
-                cores,
-                "Passwords hashed at the same time",
-            ),
+            password_concurrency: env
+                .optional(
+                    "PASSWORD_CONCURRENCY",
+                    "Passwords hashed at the same time; unset: one for each core",
+                )
+                .unwrap_or_else(cores),
             trusted_proxies: env.or(
                 "TRUSTED_PROXIES",
                 0,
