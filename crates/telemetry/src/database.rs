@@ -32,6 +32,8 @@ pub struct Query {
 }
 
 struct Handles {
+    /// `db.<name>`; lives as long as the query, which is a `static`.
+    span_name: &'static str,
     success: Counter,
     error: Counter,
     duration: Histogram,
@@ -67,7 +69,8 @@ impl Query {
         &self,
         query: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {
-        let mut span = span(format!("db.{}", self.name))
+        let handles = self.handles();
+        let mut span = span(handles.span_name)
             .kind(SpanKind::Client)
             .attribute(semconv::DB_SYSTEM_NAME, "postgresql")
             .attribute(semconv::DB_OPERATION_NAME, self.operation)
@@ -77,7 +80,6 @@ impl Query {
         let started = Instant::now();
         let result = span.scope(query).await;
         let elapsed = started.elapsed();
-        let handles = self.handles();
         handles.duration.record(elapsed.as_secs_f64());
         match &result {
             Ok(_) => handles.success.increment(1),
@@ -98,6 +100,7 @@ impl Query {
 
     fn handles(&self) -> &Handles {
         self.handles.get_or_init(|| Handles {
+            span_name: String::leak(format!("db.{}", self.name)),
             success: DATABASE_QUERIES.counter_handle(&[self.name, "success"]),
             error: DATABASE_QUERIES.counter_handle(&[self.name, "error"]),
             duration: DATABASE_QUERY_DURATION.histogram_handle(&[self.name]),

@@ -17,10 +17,13 @@ type Table = HashMap<String, HashMap<&'static str, Arc<Route>>>;
 static TABLE: LazyLock<ArcSwap<Table>> = LazyLock::new(ArcSwap::default);
 static GROWING: Mutex<()> = Mutex::new(());
 
-/// The handles of one method and endpoint.
+/// The handles and names of one method and endpoint. The names live as long as
+/// the process, as the route does, so that no request copies them.
 pub(super) struct Route {
-    method: &'static str,
-    endpoint: String,
+    pub(super) method: &'static str,
+    pub(super) endpoint: &'static str,
+    /// `METHOD /template`.
+    pub(super) span_name: &'static str,
     pub(super) duration: Histogram,
     pub(super) request_size: Histogram,
     pub(super) response_size: Histogram,
@@ -32,7 +35,8 @@ impl Route {
         let labels = [method, endpoint];
         Self {
             method,
-            endpoint: endpoint.to_owned(),
+            endpoint: String::leak(endpoint.to_owned()),
+            span_name: String::leak(format!("{method} {endpoint}")),
             duration: HTTP_REQUEST_DURATION.histogram_handle(&labels),
             request_size: HTTP_REQUEST_SIZE.histogram_handle(&labels),
             response_size: HTTP_RESPONSE_SIZE.histogram_handle(&labels),
@@ -51,7 +55,7 @@ impl Route {
             counter.increment(by);
             return;
         }
-        let counter = HTTP_REQUESTS.counter_handle(&[self.method, &self.endpoint, status.as_str()]);
+        let counter = HTTP_REQUESTS.counter_handle(&[self.method, self.endpoint, status.as_str()]);
         counter.increment(by);
         self.statuses.rcu(|known| {
             let mut grown = Vec::clone(known);

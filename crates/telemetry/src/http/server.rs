@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use ::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use ::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use axum::extract::MatchedPath;
 use http_body::Body;
 use metrics::Gauge;
@@ -79,8 +79,8 @@ where
         let context = record.span.context().clone();
         let future = CURRENT.sync_scope(context.clone(), || {
             debug!(
-                method = record.method,
-                endpoint = record.endpoint(),
+                method = record.route.method,
+                endpoint = record.route.endpoint,
                 "request_started"
             );
             self.inner.call(request)
@@ -122,8 +122,6 @@ where
 /// as status 499.
 struct Record {
     span: Span,
-    method: &'static str,
-    matched: Option<MatchedPath>,
     route: Arc<Route>,
     request_id: HeaderValue,
     started: Instant,
@@ -134,10 +132,11 @@ struct Record {
 impl Record {
     fn begin<B>(request: &Request<B>, slow: Duration) -> Self {
         let headers = request.headers();
-        let matched = request.extensions().get::<MatchedPath>().cloned();
-        let endpoint = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-        let method = routes::method_label(request.method());
-        let route = routes::route(request.method(), endpoint);
+        let matched = request.extensions().get::<MatchedPath>();
+        let route = routes::route(
+            request.method(),
+            matched.map_or(UNMATCHED, MatchedPath::as_str),
+        );
         if let Some(length) = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<u32>().ok())
@@ -150,33 +149,27 @@ impl Record {
             .and_then(Context::parse);
         let request_id = request_id::accept_or_make(headers);
         // A probe every second is no user action: it gets no trace of its own.
-        let parent_based = parent.is_some() || !is_probe(request.method(), endpoint);
-        let span = span(format!("{method} {endpoint}"))
+        let recorded = parent.is_some() || !is_probe(&route);
+        let span = span(route.span_name)
             .kind(SpanKind::Server)
             .parent(parent)
-            .recorded(parent_based)
+            .recorded(recorded)
             .debug(headers.get(&X_DEBUG).is_some_and(|value| value == "true"))
             .request_id(request_id.clone())
-            .attribute(semconv::HTTP_REQUEST_METHOD, method)
-            .attribute(semconv::HTTP_ROUTE, endpoint.to_owned())
+            .attribute(semconv::HTTP_REQUEST_METHOD, route.method)
+            .attribute(semconv::HTTP_ROUTE, route.endpoint)
             .attribute(semconv::URL_PATH, request.uri().path().to_owned())
             .attribute(semconv::URL_SCHEME, "http")
             .start();
         ACTIVE.increment(1.0);
         Self {
             span,
-            method,
-            matched,
             route,
             request_id,
             started: Instant::now(),
             slow,
             finished: false,
         }
-    }
-
-    fn endpoint(&self) -> &str {
-        self.matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
     }
 
     fn finish<R: Body>(mut self, response: &mut Response<R>) {
@@ -210,10 +203,12 @@ impl Record {
     }
 
     fn log(&self, status: StatusCode, elapsed: Duration) {
-        let (method, endpoint) = (self.method, self.endpoint());
+        let Route {
+            method, endpoint, ..
+        } = *self.route;
         let duration_ms = elapsed.as_secs_f64() * 1e3;
         let status_code = status.as_u16();
-        if endpoint.starts_with("/health") || endpoint == "/ready" {
+        if is_probe(&self.route) {
             // A probe's answer is its news; the transition has been logged.
             debug!(
                 method,
@@ -261,6 +256,6 @@ impl Drop for Record {
     }
 }
 
-fn is_probe(method: &Method, endpoint: &str) -> bool {
-    method == Method::GET && (endpoint.starts_with("/health") || endpoint == "/ready")
+fn is_probe(route: &Route) -> bool {
+    route.endpoint.starts_with("/health") || route.endpoint == "/ready"
 }
