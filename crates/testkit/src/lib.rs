@@ -9,6 +9,7 @@
 
 mod backing;
 mod database;
+mod kafka;
 mod otlp;
 mod prometheus;
 mod proxy;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use backing::Backing;
 pub use database::Database;
+pub use kafka::{Kafka, Record};
 pub use otlp::{Attributes, Log, OtlpReceiver, Span};
 pub use prometheus::Samples;
 pub use proxy::Proxy;

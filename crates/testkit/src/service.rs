@@ -63,6 +63,14 @@ impl ServiceBuilder {
         self
     }
 
+    /// The binary.
+    ///
+    /// # Panics
+    /// When it is not there: `cargo build --workspace` makes it.
+    pub fn program(&self) -> PathBuf {
+        binary(&self.name)
+    }
+
     /// Starts the process without waiting for anything.
     ///
     /// # Panics

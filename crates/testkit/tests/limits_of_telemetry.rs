@@ -219,3 +219,38 @@ async fn a_reader_that_stops_reading_stops_nothing() {
     let mut slow = slow;
     assert!(slow.ended().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_words_arrive_even_from_a_runtime_with_one_worker() {
+    let parts = SystemBuilder::new().await;
+    let file = std::env::temp_dir().join(testkit::unique("glasshouse-log"));
+    let mut todo = parts
+        .todo_api()
+        .env("TOKIO_WORKER_THREADS", "1")
+        .env("LOG_FILE", file.display().to_string())
+        .start()
+        .await;
+    let who = parts.keys.user();
+    let trace_id = uuid::Uuid::new_v4().simple().to_string();
+    let listed = reqwest::Client::new()
+        .get(todo.url("/v1/tasks"))
+        .bearer_auth(&who.token)
+        .header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"))
+        .send()
+        .await;
+    assert_eq!(listed.expect("an answer").status(), 200);
+    assert!(todo.stop().await.success());
+
+    // Nothing to wait for: the process flushed before it ended.
+    let spans = parts.otlp.trace(&trace_id);
+    assert!(
+        spans.iter().any(|span| span.name == "GET /v1/tasks"),
+        "{spans:#?}"
+    );
+    let logs = parts.otlp.logs();
+    assert!(logs.iter().any(|log| log.message == "service_stopped"));
+    todo.log("service_stopped").await;
+    let written = std::fs::read_to_string(&file).expect("the log file");
+    assert!(written.contains("service_stopped") && written.contains(&trace_id));
+    std::fs::remove_file(&file).expect("the log file");
+}

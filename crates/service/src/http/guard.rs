@@ -80,8 +80,10 @@ where
                 Err(_elapsed) if unread.is_incomplete() => return Ok(stalled()),
                 Err(_elapsed) => late(deadline),
             };
-            if !response.status().is_success() {
-                unread.discard().await;
+            if !response.status().is_success() && !unread.discard().await && persistent {
+                // The connection cannot be used again, and the client shall
+                // know before it sends its next request on it.
+                close(&mut response);
             }
             // Once this service is leaving, clients should go elsewhere with
             // their next request, rather than find the connection closed.

@@ -39,15 +39,15 @@ impl Unread {
             .is_some_and(|body| !Shared(body.clone()).is_end_stream())
     }
 
-    /// Reads what is left, within bounds.
-    pub(super) async fn discard(self) {
-        self.discard_within(FOR).await;
+    /// Reads what is left, within bounds; whether that was all of it.
+    pub(super) async fn discard(self) -> bool {
+        self.discard_within(FOR).await
     }
 
-    async fn discard_within(self, patience: Duration) {
-        let Some(body) = self.0 else { return };
+    async fn discard_within(self, patience: Duration) -> bool {
+        let Some(body) = &self.0 else { return true };
         let drain = async {
-            let mut shared = Shared(body);
+            let mut shared = Shared(body.clone());
             let mut read = 0;
             while read < AT_MOST && !shared.is_end_stream() {
                 match poll_fn(|context| Pin::new(&mut shared).poll_frame(context)).await {
@@ -58,6 +58,7 @@ impl Unread {
         };
         // What is left after that is the client's trouble.
         let _ = tokio::time::timeout(patience, drain).await;
+        !self.is_incomplete()
     }
 }
 
@@ -100,7 +101,7 @@ mod tests {
         let request = Request::new(Body::from("sent in vain"));
         let (request, unread) = Unread::watch(request);
         let body = request.into_body();
-        unread.discard().await;
+        assert!(unread.discard().await);
         assert!(body.is_end_stream());
     }
 
@@ -108,6 +109,6 @@ mod tests {
     async fn does_not_wait_for_ever() {
         let endless = futures_util::stream::pending::<Result<Bytes, axum::Error>>();
         let (_request, unread) = Unread::watch(Request::new(Body::from_stream(endless)));
-        unread.discard_within(Duration::from_millis(5)).await;
+        assert!(!unread.discard_within(Duration::from_millis(5)).await);
     }
 }

@@ -62,7 +62,10 @@ async fn a_patch_leaves_what_is_absent_clears_what_is_null_and_sets_values() {
     assert_eq!(empty.headers["etag"], "\"1\"");
 
     let patched = user
-        .patch(&task, &json!({"title": "Buy oat milk", "description": null}))
+        .patch(
+            &task,
+            &json!({"title": "Buy oat milk", "description": null}),
+        )
         .await;
     assert_eq!(patched.status, 200, "{patched:?}");
     assert_eq!(patched.headers["etag"], "\"2\"");
@@ -78,11 +81,17 @@ async fn a_patch_leaves_what_is_absent_clears_what_is_null_and_sets_values() {
     for field in ["due_at", "remind_at", "time_zone"] {
         assert!(cleared[field].is_null(), "{field}: {cleared}");
     }
-    assert_eq!((&cleared["tags"], &cleared["priority"]), (&json!([]), &json!("low")));
+    assert_eq!(
+        (&cleared["tags"], &cleared["priority"]),
+        (&json!([]), &json!("low"))
+    );
     assert_eq!(user.get(&path(&task)).await.body, cleared);
 
     let refused = user
-        .patch(&task, &json!({"title": null, "priority": null, "tags": null}))
+        .patch(
+            &task,
+            &json!({"title": null, "priority": null, "tags": null}),
+        )
         .await;
     assert_eq!(refused.problem(), (422, "validation_failed"));
     let errors = refused.body["errors"].as_array().expect("errors");
@@ -99,12 +108,12 @@ async fn a_stale_version_changes_nothing() {
     let api = Api::start().await;
     let user = api.user();
     let task = user.titled("Contested").await;
-    let first = with_etag(&user, Method::PATCH, &path(&task), "\"1\"")
-        .json(&json!({"title": "Mine"}));
+    let first =
+        with_etag(&user, Method::PATCH, &path(&task), "\"1\"").json(&json!({"title": "Mine"}));
     assert_eq!(answer(first).await.status, 200);
 
-    let second = with_etag(&user, Method::PATCH, &path(&task), "\"1\"")
-        .json(&json!({"title": "No, mine"}));
+    let second =
+        with_etag(&user, Method::PATCH, &path(&task), "\"1\"").json(&json!({"title": "No, mine"}));
     assert_eq!(answer(second).await.problem(), (412, "version_mismatch"));
     for (method, path) in [
         (Method::DELETE, path(&task)),
@@ -113,7 +122,11 @@ async fn a_stale_version_changes_nothing() {
     ] {
         for stale in ["\"1\"", "\"3\"", "W/\"2\"", "\"two\""] {
             let refused = answer(with_etag(&user, method.clone(), &path, stale)).await;
-            assert_eq!(refused.problem(), (412, "version_mismatch"), "{method} {path} {stale}");
+            assert_eq!(
+                refused.problem(),
+                (412, "version_mismatch"),
+                "{method} {path} {stale}"
+            );
         }
     }
     let read = user.get(&path(&task)).await;
@@ -122,7 +135,10 @@ async fn a_stale_version_changes_nothing() {
 
     let any = answer(with_etag(&user, Method::DELETE, &path(&task), "*")).await;
     assert_eq!(any.status, 204);
-    assert_eq!(changes(&api, &task).await, ["created", "updated", "deleted"]);
+    assert_eq!(
+        changes(&api, &task).await,
+        ["created", "updated", "deleted"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +148,9 @@ async fn of_writers_who_name_the_same_version_exactly_one_succeeds() {
     let task = user.titled("Contested").await;
     let writers = (0..12).map(|number| {
         let request = with_etag(&user, Method::PATCH, &path(&task), "\"1\"");
-        tokio::spawn(answer(request.json(&json!({"title": format!("Writer {number}")}))))
+        tokio::spawn(answer(
+            request.json(&json!({"title": format!("Writer {number}")})),
+        ))
     });
     let mut statuses = Vec::new();
     for writer in writers.collect::<Vec<_>>() {
@@ -145,15 +163,23 @@ async fn of_writers_who_name_the_same_version_exactly_one_succeeds() {
     // Who names none is queued: every change happens, on top of the others.
     let writers = (0..12).map(|number| {
         let request = user.request(Method::PATCH, &path(&task));
-        tokio::spawn(answer(request.json(&json!({"title": format!("Queued {number}")}))))
+        tokio::spawn(answer(
+            request.json(&json!({"title": format!("Queued {number}")})),
+        ))
     });
     for writer in writers.collect::<Vec<_>>() {
         assert_eq!(writer.await.expect("an answer").status, 200);
     }
     assert_eq!(user.get(&path(&task)).await.body["version"], 14);
     let events = api.events(&task).await;
-    let versions: Vec<_> = events.iter().map(|event| event.json()["task"]["version"].clone()).collect();
-    assert_eq!(versions, (1..=14).map(|version| json!(version)).collect::<Vec<_>>());
+    let versions: Vec<_> = events
+        .iter()
+        .map(|event| event.json()["task"]["version"].clone())
+        .collect();
+    assert_eq!(
+        versions,
+        (1..=14).map(|version| json!(version)).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +189,10 @@ async fn completing_and_reopening_twice_is_doing_it_once() {
     let task = user.titled("Finish").await;
 
     let completed = user.act(&task, "complete").await;
-    assert_eq!((completed.status, &completed.body["status"]), (200, &json!("completed")));
+    assert_eq!(
+        (completed.status, &completed.body["status"]),
+        (200, &json!("completed"))
+    );
     assert!(completed.body["completed_at"].is_string());
     let again = user.act(&task, "complete").await;
     assert_eq!((again.status, &again.body), (200, &completed.body));
@@ -171,12 +200,18 @@ async fn completing_and_reopening_twice_is_doing_it_once() {
     assert_eq!(api.operations("complete").await, 1.0);
 
     let reopened = user.act(&task, "reopen").await;
-    assert_eq!((reopened.status, &reopened.body["status"]), (200, &json!("open")));
+    assert_eq!(
+        (reopened.status, &reopened.body["status"]),
+        (200, &json!("open"))
+    );
     assert!(reopened.body["completed_at"].is_null());
     let again = user.act(&task, "reopen").await;
     assert_eq!(again.body, reopened.body);
     assert_eq!(api.operations("reopen").await, 1.0);
-    assert_eq!(changes(&api, &task).await, ["created", "completed", "reopened"]);
+    assert_eq!(
+        changes(&api, &task).await,
+        ["created", "completed", "reopened"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,7 +221,10 @@ async fn a_deleted_task_is_gone() {
     let task = user.titled("Forget").await;
     let deleted = user.delete(&task).await;
     assert_eq!((deleted.status, &deleted.body), (204, &Value::Null));
-    assert_eq!(user.get(&path(&task)).await.problem(), (404, "task_not_found"));
+    assert_eq!(
+        user.get(&path(&task)).await.problem(),
+        (404, "task_not_found")
+    );
     assert_eq!(user.delete(&task).await.problem(), (404, "task_not_found"));
     assert!(user.titles("").await.is_empty());
     assert_eq!(api.operations("delete").await, 1.0);
@@ -243,10 +281,16 @@ async fn each_change_is_told_with_the_task_as_it_is_after_it() {
         assert_eq!(body["change"], change);
         let told = &body["task"];
         assert_eq!(told["user_id"], json!(user.who.id));
-        assert_eq!((&told["version"], &told["status"]), (&json!(version), &json!(status)));
+        assert_eq!(
+            (&told["version"], &told["status"]),
+            (&json!(version), &json!(status))
+        );
         assert_eq!(told["title"], title);
         assert_eq!(told["remind_at"], task["remind_at"]);
-        assert!(told.get("description").is_none(), "more than a consumer needs: {told}");
+        assert!(
+            told.get("description").is_none(),
+            "more than a consumer needs: {told}"
+        );
         ids.push(event.header("ce_id"));
     }
     ids.sort();
@@ -260,6 +304,11 @@ fn with_etag(user: &Client<'_>, method: Method, path: &str, etag: &str) -> reqwe
 
 async fn changes(api: &Api, task: &Value) -> Vec<String> {
     let events = api.events(task).await;
-    let change = |event: &testkit::Record| event.json()["change"].as_str().unwrap_or_default().to_owned();
+    let change = |event: &testkit::Record| {
+        event.json()["change"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     events.iter().map(change).collect()
 }

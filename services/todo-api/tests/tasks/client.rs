@@ -86,9 +86,7 @@ pub(crate) struct Client<'a> {
 
 impl Client<'_> {
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.api
-            .request(method, path)
-            .bearer_auth(&self.who.token)
+        self.api.request(method, path).bearer_auth(&self.who.token)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

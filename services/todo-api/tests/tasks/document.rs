@@ -40,7 +40,10 @@ async fn the_document_is_openapi_3_1_and_lists_every_route() {
 
     for reference in references(document) {
         let pointer = reference.strip_prefix('#').expect("within the document");
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
     }
     let schemas = object(&document["components"]["schemas"]);
     for (name, schema) in schemas {
@@ -96,9 +99,16 @@ async fn the_page_needs_nothing_from_elsewhere() {
     }
     assert!(script.contains("/openapi.json"), "{script}");
     assert!(script.contains(r#""validatorUrl": "none""#), "{script}");
-    assert!(!script.contains("http://") && !script.contains("https://"), "{script}");
+    assert!(
+        !script.contains("http://") && !script.contains("https://"),
+        "{script}"
+    );
 
-    let short = api.request(Method::GET, "/docs").send().await.expect("an answer");
+    let short = api
+        .request(Method::GET, "/docs")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(short.status(), 200, "with or without the last slash");
 }
 

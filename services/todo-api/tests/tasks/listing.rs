@@ -11,8 +11,14 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
     let day = |day: u32| format!("2031-01-{day:02}T12:00:00Z");
     for (title, body) in [
         ("a", json!({"priority": "low", "tags": ["home"]})),
-        ("b", json!({"priority": "high", "tags": ["home", "shop"], "due_at": day(1)})),
-        ("c", json!({"priority": "high", "tags": ["work"], "due_at": day(2)})),
+        (
+            "b",
+            json!({"priority": "high", "tags": ["home", "shop"], "due_at": day(1)}),
+        ),
+        (
+            "c",
+            json!({"priority": "high", "tags": ["work"], "due_at": day(2)}),
+        ),
         ("d", json!({"priority": "urgent", "due_at": day(3)})),
         ("e", json!({"tags": ["home"], "due_at": day(3)})),
     ] {
@@ -39,18 +45,31 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
         ("due_before=2031-01-02T12:00:00.000001Z", "c b"),
         ("due_after=2031-01-02T12:00:00Z", "e d c"),
         ("due_after=2031-01-02T14:00:00%2B02:00", "e d c"),
-        ("due_after=2031-01-02T12:00:00Z&due_before=2031-01-03T00:00:00Z", "c"),
+        (
+            "due_after=2031-01-02T12:00:00Z&due_before=2031-01-03T00:00:00Z",
+            "c",
+        ),
         ("status=completed&tag=home", "e b"),
         ("status=open&tag=home", "a"),
         ("status=completed&tag=home&priority=high", "b"),
-        ("status=open&priority=high&tag=work&due_after=2031-01-01T00:00:00Z&due_before=2031-02-01T00:00:00Z", "c"),
-        ("status=open&priority=low&due_after=2031-01-01T00:00:00Z", ""),
+        (
+            "status=open&priority=high&tag=work&due_after=2031-01-01T00:00:00Z&due_before=2031-02-01T00:00:00Z",
+            "c",
+        ),
+        (
+            "status=open&priority=low&due_after=2031-01-01T00:00:00Z",
+            "",
+        ),
         ("tag=home&limit=2", "e b"),
     ] {
         assert_eq!(user.titles(query).await.join(" "), expected, "{query}");
     }
     let list = user.get("/v1/tasks?limit=5").await.body;
-    assert_eq!(list["next_cursor"], Value::Null, "exactly a page is the last one");
+    assert_eq!(
+        list["next_cursor"],
+        Value::Null,
+        "exactly a page is the last one"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +111,10 @@ async fn pages_show_each_task_once_while_others_come_and_go() {
         cursor = Some(next.to_owned());
     }
     assert_eq!(sizes, [10, 10, 10, 10, 10, 5]);
-    let expected: Vec<String> = (0..55).rev().map(|number| format!("task {number:02}")).collect();
+    let expected: Vec<String> = (0..55)
+        .rev()
+        .map(|number| format!("task {number:02}"))
+        .collect();
     assert_eq!(seen, expected, "newest first, each once");
 
     // One that was not shown yet and is deleted is not shown.
@@ -104,7 +126,9 @@ async fn pages_show_each_task_once_while_others_come_and_go() {
     assert_eq!(again["items"][0], second["items"][1]);
 
     // Filters and cursor together; a cursor shows nobody else's tasks.
-    let filtered = user.get(&format!("/v1/tasks?status=completed&cursor={next}")).await;
+    let filtered = user
+        .get(&format!("/v1/tasks?status=completed&cursor={next}"))
+        .await;
     assert_eq!((filtered.status, titles(&filtered.body).len()), (200, 0));
     let stranger = api.user();
     let theirs = stranger.get(&page(Some(&next))).await.body;

@@ -35,15 +35,25 @@ async fn everything_that_is_wrong_with_a_task_is_told_at_once() {
 
     let task = user.titled("Fine").await;
     let refused = user
-        .patch(&task, &json!({"title": " ", "priority": "mega", "due_at": 7}))
+        .patch(
+            &task,
+            &json!({"title": " ", "priority": "mega", "due_at": 7}),
+        )
         .await;
     assert_eq!(refused.problem().0, 422);
     let refused = user
-        .patch(&task, &json!({"title": " ", "priority": "mega", "due_at": "7"}))
+        .patch(
+            &task,
+            &json!({"title": " ", "priority": "mega", "due_at": "7"}),
+        )
         .await;
     assert_eq!(
         fields(&refused),
-        [("title", "required"), ("priority", "unknown_value"), ("due_at", "malformed")]
+        [
+            ("title", "required"),
+            ("priority", "unknown_value"),
+            ("due_at", "malformed")
+        ]
     );
     assert_eq!(user.get(&path(&task)).await.body, task);
 
@@ -61,29 +71,49 @@ async fn every_refusal_is_a_problem_with_a_code_of_its_own() {
     let api = Api::start().await;
     let user = api.user();
     let post = || user.request(Method::POST, "/v1/tasks");
-    let typed = |kind: &str, body: &str| {
-        post()
-            .header("content-type", kind)
-            .body(body.to_owned())
-    };
+    let typed = |kind: &str, body: &str| post().header("content-type", kind).body(body.to_owned());
     let nobody = "/v1/tasks/67e55044-10b1-426f-9247-bb680e5fe0c8";
     let expired = api.token(-60);
     let foreign = KeyPair::generate().user().token;
     for (request, status, code) in [
         (typed("application/json", "{"), 400, "malformed_json"),
-        (typed("application/json", r#"{"title": 7}"#), 422, "validation_failed"),
-        (typed("application/json", r#"{"title": "x", "x": 1}"#), 422, "validation_failed"),
+        (
+            typed("application/json", r#"{"title": 7}"#),
+            422,
+            "validation_failed",
+        ),
+        (
+            typed("application/json", r#"{"title": "x", "x": 1}"#),
+            422,
+            "validation_failed",
+        ),
         (user.request(Method::GET, nobody), 404, "task_not_found"),
         (user.request(Method::GET, "/v1/nothing"), 404, "not_found"),
-        (user.request(Method::PUT, "/v1/tasks"), 405, "method_not_allowed"),
+        (
+            user.request(Method::PUT, "/v1/tasks"),
+            405,
+            "method_not_allowed",
+        ),
         (typed("text/plain", "x"), 415, "unsupported_media_type"),
-        (typed("application/json", &format!(r#"{{"title": "{}"}}"#, "x".repeat(3 << 20))), 413, "body_too_large"),
+        (
+            typed(
+                "application/json",
+                &format!(r#"{{"title": "{}"}}"#, "x".repeat(3 << 20)),
+            ),
+            413,
+            "body_too_large",
+        ),
     ] {
         let refused = answer(request).await;
         assert_eq!(refused.problem(), (status, code), "{refused:?}");
     }
     let mut codes = Vec::new();
-    for token in [None, Some("nonsense"), Some(expired.as_str()), Some(foreign.as_str())] {
+    for token in [
+        None,
+        Some("nonsense"),
+        Some(expired.as_str()),
+        Some(foreign.as_str()),
+    ] {
         let mut request = api.request(Method::GET, "/v1/tasks");
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -93,9 +123,11 @@ async fn every_refusal_is_a_problem_with_a_code_of_its_own() {
         assert!(refused.headers["www-authenticate"].starts_with("Bearer"));
         codes.push(refused.body["code"].as_str().expect("a code").to_owned());
     }
-    assert_ne!(codes[0], codes[2], "absent and expired are told apart: {codes:?}");
+    assert_ne!(
+        codes[0], codes[2],
+        "absent and expired are told apart: {codes:?}"
+    );
 }
-
 
 fn fields(answer: &Answer) -> Vec<(&str, &str)> {
     let errors = answer.body["errors"].as_array().expect("errors");

@@ -1,0 +1,8 @@
+//! The gateway as its clients see it: real processes, over HTTP and WebSocket.
+#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
+
+mod accounts;
+mod client;
+mod instances;
+mod notifications;
+mod rooms;
