@@ -23,7 +23,7 @@ demo: services ## Install what is missing, build, start everything, make the jou
 
 test: packages ## Install what is missing, build, run every test against real backing services
 	@$(patiently) $(CARGO) build --workspace --all-targets
-	@$(glasshouse) backing -- $(CARGO) test --workspace
+	@$(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
 
 tools: services ## Build Collector, Jaeger, Loki and daprd, once for all checkouts (about 12 min)
 	@$(glasshouse) tools

@@ -80,7 +80,12 @@ async fn all_three_start_go_down_and_come_back_where_they_were() {
     kafka.create_topics("one.").await.unwrap();
     let names = topics_of(kafka.brokers()).await;
     for name in topics::names("one.") {
-        assert!(names.contains(&(name.clone(), 3)), "{name} in {names:?}");
+        // Dead letters are few, and read in order by a person.
+        let partitions = if name.ends_with(".dlq") { 1 } else { 3 };
+        assert!(
+            names.contains(&(name.clone(), partitions)),
+            "{name} in {names:?}"
+        );
     }
     produce(&kafka.brokers(), "one.todo.tasks.v1").await;
 

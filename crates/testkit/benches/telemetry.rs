@@ -46,7 +46,7 @@ async fn main() {
         .env("DATABASE_URL", &other.url)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", "")
         .env("LOG_LEVEL", "off")
-        .env("METRICS", "off")
+        .env("METRICS_ENABLED", "false")
         .start()
         .await;
 
