@@ -7,12 +7,14 @@
 //! whether it could: a run that was not kept is no result.
 
 mod arrivals;
+pub mod cli;
 mod engine;
 mod failure;
 mod limits;
 mod plan;
 mod record;
 mod report;
+mod summary;
 mod target;
 
 pub use arrivals::{Arrivals, ParseError, Shape, Spacing, Times};
@@ -21,4 +23,5 @@ pub use failure::Failure;
 pub use limits::TooFewFiles;
 pub use plan::{Pace, Plan, Template};
 pub use report::{Latency, Report, Step};
+pub use summary::Summary;
 pub use target::{Target, TargetError};
