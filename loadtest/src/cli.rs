@@ -25,7 +25,11 @@ const INTERRUPTED: u8 = 130;
 
 /// Sends HTTP requests at the times of a schedule, and measures from those times.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 a valid run, 1 it could not take place, 2 wrong arguments, 3 an invalid run, \
+                  130 stopped by Ctrl-C."
+)]
 pub struct Cli {
     /// Where to, such as http://127.0.0.1:8080/v1/tasks
     url: String,

@@ -61,6 +61,8 @@ pub async fn run(plan: Plan, stop: CancellationToken) -> Result<Report, RunError
     // A worker that meets a limit of the machine ends the run for all; a stop
     // from outside is told apart by its own token.
     let end = stop.child_token();
+    // However this ends, also by an error of one worker, no other goes on alone.
+    let _end = end.clone().drop_guard();
     let start = Instant::now() + RUN_UP;
     let workers: Vec<_> = (0..plan.workers)
         .map(|index| spawn(index, start, Arc::clone(&plan), end.clone()))

@@ -62,10 +62,12 @@ impl Display for Summary<'_> {
                 line(f, "service time", &step.service)?;
             }
         }
-        line(f, "own lateness", &report.lateness)?;
+        if report.schedule.is_some() {
+            line(f, "own lateness", &report.lateness)?;
+        }
         write!(
             f,
-            "    own load      at most {:.0} %",
+            "    own load        at most {:.0} %",
             report.busiest * 100.0
         )
     }
@@ -80,11 +82,8 @@ fn line(f: &mut Formatter<'_>, name: &str, of: &Latency) -> fmt::Result {
         ("p99.9", of.p999),
         ("max", of.max),
     ] {
-        write!(
-            f,
-            "{name} {:<11}",
-            format!("{:.2?}", Duration::from_nanos(value))
-        )?;
+        let value = format!("{:.2?}", Duration::from_nanos(value));
+        write!(f, "  {name} {value:>8}")?;
     }
     writeln!(f)
 }

@@ -37,6 +37,15 @@ async fn requests_that_never_went_make_it_invalid() {
 }
 
 #[tokio::test]
+async fn a_target_without_an_answer_has_no_latency() {
+    let server = Scripted::start(|_| Act::Reset);
+    let plan = plan(&server, 100.0, Duration::from_millis(300)).await;
+    let report = run(plan, CancellationToken::new()).await.unwrap();
+    assert_eq!(report.errors, report.intended);
+    refuses_to_be_quoted(&report, "no request was answered");
+}
+
+#[tokio::test]
 async fn a_generator_that_cannot_keep_up_says_so() {
     let server = Scripted::start(|_| ok());
     let plan = Plan {

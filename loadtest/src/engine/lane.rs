@@ -42,7 +42,7 @@ struct Lane {
 impl Lane {
     async fn carry_out(&mut self, pool: &Pool, job: Job) {
         let begun = pool.now();
-        if !job.held {
+        if !job.noted {
             let lateness = begun.saturating_sub(job.at);
             pool.record
                 .borrow_mut()

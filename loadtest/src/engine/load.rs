@@ -7,8 +7,9 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 
 use super::pool::Pool;
 
-/// From this share on a worker is taken to have no time left.
-const SATURATED: f64 = 0.9;
+/// From this share on a worker is taken to have no time left. What is asked far too
+/// much is busy for about nine tenths: the rest is looking for what is ready.
+const SATURATED: f64 = 0.8;
 
 /// The worker's load since it was last looked at.
 pub(super) struct Load {

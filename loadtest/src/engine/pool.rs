@@ -18,8 +18,9 @@ use crate::record::Record;
 pub(super) struct Job {
     /// When it was meant to, in nanoseconds from the start.
     pub(super) at: u64,
-    /// It waited for a connection, and the generator's lateness is already noted.
-    pub(super) held: bool,
+    /// The generator's lateness is not to be noted: that was done before it waited
+    /// for a connection, or it has no schedule.
+    pub(super) noted: bool,
 }
 
 /// Where an idle lane waits for its next job.
@@ -115,7 +116,7 @@ impl Pool {
             return more.then(|| self.unscheduled());
         }
         if let Some(at) = self.waiting.borrow_mut().pop_front() {
-            return Some(Job { at, held: true });
+            return Some(Job { at, noted: true });
         }
         if self.closing.get() {
             return None;
@@ -137,7 +138,7 @@ impl Pool {
         self.record.borrow_mut().intended += 1;
         Job {
             at: self.now(),
-            held: false,
+            noted: true,
         }
     }
 

@@ -106,12 +106,13 @@ async fn pace(
         pool.record.borrow_mut().intended += 1;
         #[expect(clippy::cast_possible_truncation, reason = "five centuries")]
         let at = time.as_nanos() as u64;
-        let job = Job { at, held: false };
-        if pool.hand_over(job) {
-        } else if lanes.len() < share {
-            lanes.spawn_local(lane::run(Rc::clone(pool), job));
-        } else {
-            pool.hold(at);
+        let job = Job { at, noted: false };
+        if !pool.hand_over(job) {
+            if lanes.len() < share {
+                lanes.spawn_local(lane::run(Rc::clone(pool), job));
+            } else {
+                pool.hold(at);
+            }
         }
     }
     pool.record.borrow_mut().paced = pool.plan.pace.duration();

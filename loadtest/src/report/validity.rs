@@ -9,7 +9,8 @@ use crate::record::Record;
 /// The share of requests that may wait because the generator itself was busy.
 const HELD_BY_GENERATOR: f64 = 0.01;
 
-/// Everything that speaks against the run; nothing of it is the target's doing.
+/// Everything that speaks against the run. A target that is slow or answers with
+/// errors does not; one that answers nothing has no latency.
 #[expect(clippy::cast_precision_loss, reason = "counts are below 2^53")]
 pub(super) fn objections(plan: &Plan, record: &Record) -> Vec<String> {
     let mut objections = Vec::new();
@@ -18,6 +19,8 @@ pub(super) fn objections(plan: &Plan, record: &Record) -> Vec<String> {
     }
     if record.intended == 0 {
         objections.push("nothing was sent".to_owned());
+    } else if record.answers() == 0 {
+        objections.push("no request was answered".to_owned());
     }
     if matches!(plan.pace, Pace::Closed { .. }) {
         return objections;
