@@ -1,0 +1,170 @@
+//! The command line.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use clap::Parser;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tokio_util::sync::CancellationToken;
+
+use crate::arrivals::{Arrivals, Shape, Spacing};
+use crate::engine;
+use crate::plan::{Pace, Plan, Template};
+use crate::report::Report;
+use crate::summary::Summary;
+use crate::target::Target;
+
+/// Of a run that is no result.
+const INVALID: u8 = 3;
+/// As a shell counts an end by SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Sends HTTP requests at the times of a schedule, and measures from those times.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 a valid run, 1 it could not take place, 2 wrong arguments, 3 an invalid run, \
+                  130 stopped by Ctrl-C."
+)]
+pub struct Cli {
+    /// Where to, such as http://127.0.0.1:8080/v1/tasks
+    url: String,
+    /// Requests a second: 500, ramp:100-2000, step:100,200,400, spike:100-2000, sine:50-500x3
+    #[arg(long, short, default_value = "100", value_name = "SHAPE")]
+    rate: Shape,
+    /// Independent arrivals (a Poisson process) in place of evenly spaced ones
+    #[arg(long)]
+    poisson: bool,
+    /// What random arrivals start from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seconds
+    #[arg(long, short, default_value = "10", value_parser = seconds)]
+    duration: Duration,
+    /// Closed loop: each connection sends when it has had its answer, and --rate is ignored
+    #[arg(long, conflicts_with_all = ["rate", "poisson"])]
+    closed_loop: bool,
+    /// Connections at most
+    #[arg(long, short, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    connections: u32,
+    /// Threads, each with its own connections
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
+    /// Seconds after which an answer is given up
+    #[arg(long, default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+    /// Seconds by which the generator itself may be late at p99, in a valid run
+    #[arg(long, default_value = "0.005", value_parser = seconds)]
+    max_lateness: Duration,
+    /// The method
+    #[arg(long, short = 'X', default_value = "GET")]
+    method: Method,
+    /// A header, as "name: value"; may be repeated
+    #[arg(long, short = 'H', value_parser = header)]
+    header: Vec<(HeaderName, HeaderValue)>,
+    /// The body
+    #[arg(long, default_value = "")]
+    body: String,
+    /// Allow a target that is neither this machine nor in a private network
+    #[arg(long)]
+    allow_remote: bool,
+    /// Write the report as JSON, with its histograms
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Does what it says.
+    ///
+    /// # Errors
+    /// If the run cannot begin, or its report cannot be written.
+    pub async fn run(self) -> Result<ExitCode> {
+        let out = self.out.clone();
+        let plan = self.plan().await?;
+        let stop = CancellationToken::new();
+        let _watching = tokio::spawn(stop_when_told(stop.clone()));
+        let report = engine::run(plan, stop).await?;
+        writeln!(io::stdout().lock(), "{}", Summary(&report))?;
+        if let Some(path) = out {
+            let json = serde_json::to_vec_pretty(&report)?;
+            std::fs::write(&path, json)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(code(&report))
+    }
+
+    async fn plan(self) -> Result<Plan> {
+        let target = Target::resolve(&self.url, self.allow_remote).await?;
+        let pace = if self.closed_loop {
+            Pace::Closed {
+                duration: self.duration,
+            }
+        } else {
+            Pace::Open(Arrivals {
+                shape: self.rate,
+                spacing: if self.poisson {
+                    Spacing::Poisson
+                } else {
+                    Spacing::Even
+                },
+                duration: self.duration,
+                seed: self.seed,
+            })
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.header {
+            headers.append(name, value);
+        }
+        Ok(Plan {
+            template: Template {
+                method: self.method,
+                headers,
+                body: Bytes::from(self.body),
+            },
+            workers: self.workers.into(),
+            connections: self.connections as usize,
+            timeout: self.timeout,
+            lateness: self.max_lateness,
+            ..Plan::new(target, pace)
+        })
+    }
+}
+
+/// The first signal ends the run with its report, the second at once.
+async fn stop_when_told(stop: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.cancel();
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(INTERRUPTED.into());
+        }
+    }
+}
+
+fn code(report: &Report) -> ExitCode {
+    if report.interrupted {
+        ExitCode::from(INTERRUPTED)
+    } else if report.valid {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(INVALID)
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    const DAY: f64 = 86_400.0;
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= DAY => Ok(Duration::from_secs_f64(seconds)),
+        _ => bail!("seconds, more than 0 and at most {DAY}"),
+    }
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue)> {
+    let (name, value) = text
+        .split_once(':')
+        .context("a header is \"name: value\"")?;
+    Ok((name.trim().parse()?, value.trim().parse()?))
+}

@@ -1,0 +1,44 @@
+//! Waking at a time more exact than the runtime's timer, which counts
+//! milliseconds.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
+
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tokio::io::unix::AsyncFd;
+
+struct Timer(TimerFd);
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+/// A timer of the kernel, waited for with the sockets.
+pub(super) struct Alarm(AsyncFd<Timer>);
+
+impl Alarm {
+    pub(super) fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe code; Timer owns its descriptor and never changes it"
+        )]
+        Ok(Self(AsyncFd::new(Timer(timer))?))
+    }
+
+    /// Waits that long; may return early, so ask the clock and wait again.
+    pub(super) async fn after(&mut self, wait: Duration) -> io::Result<()> {
+        // Setting it anew forgets the last expiry: no need to read that first.
+        self.0.get_ref().0.set(
+            Expiration::OneShot(TimeSpec::from(wait)),
+            TimerSetTimeFlags::empty(),
+        )?;
+        self.0.readable().await?.clear_ready();
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! A connection's life: one request after the other, the same task throughout, so
+//! that sending one needs no new task.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use super::deadline::Deadline;
+use super::exchange::{Connection, exchange};
+use super::pool::{Job, Pool, Slot};
+use crate::failure::Failure;
+use crate::plan::Pace;
+
+/// Before a closed loop tries again to connect; an open one has its schedule.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Works until the pool has nothing more.
+pub(super) async fn run(pool: Rc<Pool>, first: Job) {
+    let mut lane = Lane {
+        connection: None,
+        headers: HeaderMap::new(),
+        deadline: Deadline::new(pool.plan.timeout),
+    };
+    let slot = Rc::new(Slot::default());
+    let mut next = Some(first);
+    while let Some(job) = next {
+        lane.carry_out(&pool, job).await;
+        if lane.connection.is_none() && matches!(pool.plan.pace, Pace::Closed { .. }) {
+            tokio::time::sleep(PAUSE).await;
+        }
+        next = pool.next(&slot).await;
+    }
+}
+
+struct Lane {
+    connection: Option<Connection>,
+    headers: HeaderMap,
+    deadline: Deadline,
+}
+
+impl Lane {
+    async fn carry_out(&mut self, pool: &Pool, job: Job) {
+        let begun = pool.now();
+        if !job.noted {
+            let lateness = begun.saturating_sub(job.at);
+            pool.record
+                .borrow_mut()
+                .lateness
+                .saturating_record(lateness);
+        }
+        let exchange = exchange(pool, &mut self.connection, &mut self.headers);
+        let outcome = self.deadline.guard(exchange).await;
+
+        let ended = pool.now();
+        let mut record = pool.record.borrow_mut();
+        record.finished = Duration::from_nanos(ended);
+        let failure = match outcome {
+            Some(Ok(answer)) => {
+                record.took(ended.saturating_sub(job.at), ended - begun);
+                record.answered(answer.status, answer.bytes);
+                return;
+            }
+            Some(Err(failure)) => failure,
+            None => {
+                // It took at least this long: leaving it out would make the
+                // slowest server look quick.
+                record.took(ended.saturating_sub(job.at), ended - begun);
+                Failure::Timeout
+            }
+        };
+        record.failed(failure);
+        self.connection = None;
+    }
+}

@@ -1,0 +1,164 @@
+//! One thread's part of a run: its share of the arrivals, its connections.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::alarm::Alarm;
+use super::lane;
+use super::load::Load;
+use super::pool::{Job, Pool};
+use crate::plan::{Pace, Plan};
+use crate::record::Record;
+
+/// How often a waiting pacer looks whether the run has been stopped.
+const LOOK_UP: Duration = Duration::from_millis(50);
+/// How long a stopped run waits for the answers that are under way.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// The window in which the worker's own load is looked at.
+const WINDOW: Duration = Duration::from_millis(250);
+/// So many late arrivals are sent before the sockets are looked after again.
+const BURST: usize = 32;
+
+/// Runs worker `index` of the plan on this thread.
+pub(super) fn run(
+    index: usize,
+    start: Instant,
+    plan: Arc<Plan>,
+    end: CancellationToken,
+) -> io::Result<Record> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?
+        .block_on(work(index, start, plan, end))
+}
+
+async fn work(
+    index: usize,
+    start: Instant,
+    plan: Arc<Plan>,
+    end: CancellationToken,
+) -> io::Result<Record> {
+    let pool = Rc::new(Pool::new(Arc::clone(&plan), start));
+    let load = Rc::new(RefCell::new(Load::new()));
+    let watch = watch(Rc::clone(&pool), Rc::clone(&load), end);
+    let watch = AbortOnDropHandle::new(tokio::task::spawn_local(watch));
+    // The connections of the plan, shared out to the last one.
+    let share =
+        plan.connections / plan.workers + usize::from(index < plan.connections % plan.workers);
+    let mut lanes = JoinSet::new();
+    tokio::time::sleep_until(start.into()).await;
+    match &plan.pace {
+        Pace::Open(arrivals) => {
+            let times = arrivals.times().skip(index).step_by(plan.workers);
+            pace(&pool, times, share, &mut lanes).await?;
+        }
+        Pace::Closed { .. } => {
+            for _ in 0..share {
+                lanes.spawn_local(lane::run(Rc::clone(&pool), pool.unscheduled()));
+            }
+        }
+    }
+    pool.close();
+    drain(&pool, lanes).await;
+    drop(watch);
+    load.borrow_mut().look(&pool);
+    let mut record = pool.record.replace(Record::new());
+    if let Pace::Closed { duration } = plan.pace {
+        record.paced = record.finished.min(duration);
+    }
+    Ok(record)
+}
+
+/// Sends each request at its time, or as soon after it as can be.
+async fn pace(
+    pool: &Rc<Pool>,
+    times: impl Iterator<Item = Duration>,
+    share: usize,
+    lanes: &mut JoinSet<()>,
+) -> io::Result<()> {
+    let mut alarm = Alarm::new()?;
+    let mut burst = 0;
+    for time in times {
+        loop {
+            if pool.stopped.get() {
+                pool.record.borrow_mut().paced = pool.elapsed();
+                return Ok(());
+            }
+            let early = time.saturating_sub(pool.elapsed());
+            if early.is_zero() {
+                break;
+            }
+            burst = 0;
+            alarm.after(early.min(LOOK_UP)).await?;
+        }
+        burst += 1;
+        if burst % BURST == 0 {
+            tokio::task::yield_now().await;
+        }
+        pool.record.borrow_mut().intended += 1;
+        #[expect(clippy::cast_possible_truncation, reason = "five centuries")]
+        let at = time.as_nanos() as u64;
+        let job = Job { at, noted: false };
+        if !pool.hand_over(job) {
+            if lanes.len() < share {
+                lanes.spawn_local(lane::run(Rc::clone(pool), job));
+            } else {
+                pool.hold(at);
+            }
+        }
+    }
+    pool.record.borrow_mut().paced = pool.plan.pace.duration();
+    Ok(())
+}
+
+/// Waits for what is under way, for as long as an answer may take; what then has
+/// none is counted, so that arrivals and outcomes add up.
+async fn drain(pool: &Pool, mut lanes: JoinSet<()>) {
+    let sending = pool.plan.pace.duration().saturating_sub(pool.elapsed());
+    let mut deadline = Instant::now() + sending + pool.plan.timeout;
+    let mut stopped = false;
+    loop {
+        if pool.stopped.get() && !stopped {
+            stopped = true;
+            deadline = deadline.min(Instant::now() + LAST_ANSWERS);
+            // Cut off, and not the fault of anybody's schedule.
+            pool.give_up_waiting();
+        }
+        match tokio::time::timeout(LOOK_UP, lanes.join_next()).await {
+            Ok(None) => break,
+            // A lane that panics takes the worker with it: its numbers are gone.
+            Ok(Some(Err(error))) if error.is_panic() => {
+                std::panic::resume_unwind(error.into_panic())
+            }
+            Ok(Some(_)) => {}
+            Err(_) if Instant::now() < deadline => {}
+            Err(_) => {
+                lanes.shutdown().await;
+                break;
+            }
+        }
+    }
+    let unsent = pool.give_up_waiting();
+    pool.record.borrow_mut().end(unsent);
+}
+
+/// Looks after what must not cost a request anything: the end of the run, and how
+/// much time the worker has left.
+async fn watch(pool: Rc<Pool>, load: Rc<RefCell<Load>>, end: CancellationToken) {
+    while tokio::time::timeout(WINDOW, end.cancelled()).await.is_err() {
+        load.borrow_mut().look(&pool);
+        if pool.stopped.get() {
+            // This worker met a limit: the others end with it.
+            end.cancel();
+        }
+    }
+    pool.stopped.set(true);
+}

@@ -1,0 +1,27 @@
+//! The load generator: requests at the times they were meant to go, whatever the
+//! server does, and latencies measured from those times.
+//!
+//! A tool that waits for a slow answer before it sends the next request does not
+//! measure the wait of those it has not sent ("coordinated omission"). Here an
+//! [`Arrivals`] schedule decides, [`run`] keeps it, and a [`Report`] says first
+//! whether it could: a run that was not kept is no result.
+
+mod arrivals;
+pub mod cli;
+mod engine;
+mod failure;
+mod limits;
+mod plan;
+mod record;
+mod report;
+mod summary;
+mod target;
+
+pub use arrivals::{Arrivals, ParseError, Shape, Spacing, Times};
+pub use engine::{RunError, run};
+pub use failure::Failure;
+pub use limits::TooFewFiles;
+pub use plan::{Pace, Plan, Template};
+pub use report::{Latency, Report, Step};
+pub use summary::Summary;
+pub use target::{Target, TargetError};

@@ -1,0 +1,89 @@
+//! A report in a few lines for a terminal.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use crate::report::{Latency, Report};
+
+/// Shows a report. Of an invalid run it shows why, and no latencies: they would
+/// be quoted.
+#[derive(Debug)]
+pub struct Summary<'a>(pub &'a Report);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        writeln!(f, "{}", report.target)?;
+        match &report.schedule {
+            Some(of) => writeln!(
+                f,
+                "open loop, {} ({}, seed {}), {:.1} s of {} s",
+                of.shape, of.spacing, of.seed, report.sent_seconds, report.planned_seconds
+            )?,
+            None => writeln!(
+                f,
+                "closed loop, {} connections, {:.1} s of {} s: a stall hides the requests it \
+                 kept from being sent",
+                report.connections, report.sent_seconds, report.planned_seconds
+            )?,
+        }
+        if report.interrupted {
+            writeln!(f, "stopped early; {} requests were cut off", report.cut_off)?;
+        }
+        if !report.valid {
+            writeln!(f, "\nINVALID, these are no results:")?;
+            for objection in &report.invalid_because {
+                writeln!(f, "  {objection}")?;
+            }
+        }
+        writeln!(
+            f,
+            "\n  intended {}   answered {} ({:.0}/s)   errors {}   unsent {}   waited for a \
+             connection {}",
+            report.intended,
+            report.answered,
+            report.rate,
+            report.errors,
+            report.unsent,
+            report.held
+        )?;
+        for step in &report.steps {
+            writeln!(f, "\n  {}", step.name)?;
+            for (status, count) in &step.statuses {
+                writeln!(f, "    status {status}: {count}")?;
+            }
+            for (failure, count) in &step.failures {
+                writeln!(f, "    failed, {failure}: {count}")?;
+            }
+            if report.valid {
+                if let Some(corrected) = &step.corrected {
+                    line(f, "latency", corrected)?;
+                }
+                line(f, "service time", &step.service)?;
+            }
+        }
+        if report.schedule.is_some() {
+            line(f, "own lateness", &report.lateness)?;
+        }
+        write!(
+            f,
+            "    own load        at most {:.0} %",
+            report.busiest * 100.0
+        )
+    }
+}
+
+fn line(f: &mut Formatter<'_>, name: &str, of: &Latency) -> fmt::Result {
+    write!(f, "    {name:<14}")?;
+    for (name, value) in [
+        ("p50", of.p50),
+        ("p90", of.p90),
+        ("p99", of.p99),
+        ("p99.9", of.p999),
+        ("max", of.max),
+    ] {
+        let value = format!("{:.2?}", Duration::from_nanos(value));
+        write!(f, "  {name} {value:>8}")?;
+    }
+    writeln!(f)
+}
