@@ -48,10 +48,10 @@ bench-telemetry: release ## Measure the CPU that telemetry costs a request: PAIR
 	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench telemetry
 
 release: packages
-	@$(patiently) $(CARGO) build --release --workspace --bins
+	@$(patiently) $(CARGO) build --release --workspace
 
 packages:
 	@infra/native/packages.sh
 
 services: packages
-	@$(patiently) $(CARGO) build --workspace --bins
+	@$(patiently) $(CARGO) build --workspace
