@@ -14,11 +14,7 @@ use tokio::sync::Mutex;
 #[tokio::test(flavor = "multi_thread")]
 async fn under_load_no_acknowledged_request_is_lost() {
     let parts = SystemBuilder::new().await;
-    let mut todo = parts
-        .todo_api()
-        .env("RATE_LIMIT_PER_SECOND", "1000000")
-        .start()
-        .await;
+    let mut todo = parts.todo_api().start().await;
     let who = parts.keys.user();
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     let stop = Arc::new(AtomicBool::new(false));

@@ -34,9 +34,7 @@ pub(super) async fn ensure(project: &Path, progress: &Progress) -> Result<()> {
     }
     progress.say(&format!("building {} with cargo", missing.join(", ")));
     let mut command = Command::new("cargo");
-    command
-        .args(["build", "--workspace"])
-        .current_dir(project);
+    command.args(["build", "--workspace"]).current_dir(project);
     // cargo names the folder of its profile `dev` after what it was for.
     let profile = folder
         .file_name()
