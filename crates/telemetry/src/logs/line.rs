@@ -1,4 +1,5 @@
-//! One log line: the schema of docs/telemetry.md.
+//! One log line: a JSON object with timestamp, level, logger, message, fields,
+//! trace_id, span_id, service and version.
 
 use std::io::Write as _;
 use std::time::SystemTime;
