@@ -67,11 +67,11 @@ pub async fn run(plan: Plan, stop: CancellationToken) -> Result<Report, RunError
     let workers: Vec<_> = (0..plan.workers)
         .map(|index| spawn(index, start, Arc::clone(&plan), end.clone()))
         .collect::<Result<_, _>>()?;
-    let mut record = Record::new();
+    let mut record = Record::new(1);
     for worker in workers {
         record.merge(&worker.await.map_err(|_| RunError::Panicked)??);
     }
-    Ok(Report::new(&plan, &record, stop.is_cancelled()))
+    Ok(Report::new(&plan.outline(), &record, stop.is_cancelled()))
 }
 
 fn spawn(

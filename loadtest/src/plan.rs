@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::arrivals::Arrivals;
+use crate::outline::{Kind, Outline, Schedule, StepAbout};
 use crate::target::Target;
 
 /// Who decides when the next request goes.
@@ -88,6 +89,28 @@ impl Plan {
             timeout: Duration::from_secs(10),
             waiting: 1_000_000,
             lateness: Duration::from_millis(5),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn outline(&self) -> Outline {
+        let schedule = match &self.pace {
+            Pace::Open(arrivals) => Some(Schedule::of(arrivals)),
+            Pace::Closed { .. } => None,
+        };
+        Outline {
+            scenario: None,
+            target: self.target.to_string(),
+            schedule,
+            planned: self.pace.duration(),
+            workers: self.workers,
+            connections: self.connections,
+            lateness: self.lateness,
+            steps: vec![StepAbout {
+                name: format!("{} {}", self.template.method, self.target.uri.path()),
+                kind: Kind::Http,
+            }],
         }
     }
 }

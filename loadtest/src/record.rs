@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use http::StatusCode;
 
 use crate::failure::Failure;
 
@@ -14,25 +13,106 @@ pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1_000, HOUR, 3).expect("the bounds are constants, and in order")
 }
 
-/// Counts and nanoseconds of one worker, or of all.
+/// One kind of request, or one part of it. Everything in it adds up.
 #[derive(Debug, Clone)]
-pub(crate) struct Record {
-    /// From when a request was meant to go to the end of its answer.
+pub(crate) struct StepRecord {
+    /// From when it was meant to go to the end of its answer.
     pub corrected: Histogram<u64>,
     /// From when it went to the end of its answer.
     pub service: Histogram<u64>,
-    /// From when it was meant to go to when the generator attended to it.
-    pub lateness: Histogram<u64>,
-    /// Answers by status.
+    /// Complete answers, of any status and protocol.
+    pub answered: u64,
+    /// Those of them that the step does not expect.
+    pub unexpected: u64,
+    /// Answers of HTTP by status.
     pub statuses: BTreeMap<u16, u64>,
     /// Exchanges without a complete answer.
     pub failures: BTreeMap<Failure, u64>,
     /// Bytes of answers' bodies.
     pub bytes: u64,
+}
+
+impl StepRecord {
+    fn new() -> Self {
+        Self {
+            corrected: histogram(),
+            service: histogram(),
+            answered: 0,
+            unexpected: 0,
+            statuses: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+
+    /// An exchange took its time, with or without an answer at the end of it.
+    pub(crate) fn took(&mut self, corrected: u64, service: u64) {
+        self.corrected.saturating_record(corrected);
+        self.service.saturating_record(service);
+    }
+
+    /// A complete answer of HTTP.
+    pub(crate) fn answered(&mut self, status: u16, bytes: u64, expected: bool) {
+        *self.statuses.entry(status).or_default() += 1;
+        self.replied(bytes);
+        self.unexpected += u64::from(!expected);
+    }
+
+    /// A complete answer of something else.
+    pub(crate) fn replied(&mut self, bytes: u64) {
+        self.answered += 1;
+        self.bytes += bytes;
+    }
+
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        *self.failures.entry(failure).or_default() += 1;
+    }
+
+    /// Exchanges without a complete answer.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    /// Failures, and answers that were not expected.
+    pub(crate) fn errors(&self) -> u64 {
+        self.failures() + self.unexpected
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        add(&mut self.corrected, &other.corrected);
+        add(&mut self.service, &other.service);
+        self.answered += other.answered;
+        self.unexpected += other.unexpected;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        for (failure, count) in &other.failures {
+            *self.failures.entry(*failure).or_default() += count;
+        }
+        self.bytes += other.bytes;
+    }
+}
+
+fn add(mine: &mut Histogram<u64>, its: &Histogram<u64>) {
+    // An empty one, as of a quiet second, is not walked through.
+    if !its.is_empty() {
+        mine.add(its).expect("all histograms have the same bounds");
+    }
+}
+
+/// Counts and nanoseconds of one worker, or of all.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// By step, in the order of the outline.
+    pub steps: Vec<StepRecord>,
+    /// From when an arrival was meant to go to when the generator attended to it.
+    pub lateness: Histogram<u64>,
     /// Connections opened.
     pub opened: u64,
-    /// Arrivals that were due.
+    /// Arrivals that were due: requests, or whole journeys.
     pub intended: u64,
+    /// Arrivals that have come to their end, whichever.
+    pub ended: u64,
     /// Arrivals that found all connections busy and waited.
     pub held: u64,
     /// Those of them that came while the generator itself had no time left.
@@ -52,16 +132,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(steps: usize) -> Self {
         Self {
-            corrected: histogram(),
-            service: histogram(),
+            steps: (0..steps).map(|_| StepRecord::new()).collect(),
             lateness: histogram(),
-            statuses: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            bytes: 0,
             opened: 0,
             intended: 0,
+            ended: 0,
             held: 0,
             held_by_generator: 0,
             unsent: 0,
@@ -73,50 +150,20 @@ impl Record {
         }
     }
 
-    /// An exchange took its time, with or without an answer at the end of it.
-    pub(crate) fn took(&mut self, corrected: u64, service: u64) {
-        self.corrected.saturating_record(corrected);
-        self.service.saturating_record(service);
-    }
-
-    pub(crate) fn answered(&mut self, status: StatusCode, bytes: u64) {
-        *self.statuses.entry(status.as_u16()).or_default() += 1;
-        self.bytes += bytes;
-    }
-
-    pub(crate) fn failed(&mut self, failure: Failure) {
-        *self.failures.entry(failure).or_default() += 1;
-    }
-
     /// The run is over: whatever has no outcome by now will have none.
     pub(crate) fn end(&mut self, unsent: u64) {
         self.unsent += unsent;
-        let known = self.answers() + self.failures.values().sum::<u64>() + self.unsent;
-        self.cut_off = self.intended.saturating_sub(known);
-    }
-
-    /// Complete answers, of any status.
-    pub(crate) fn answers(&self) -> u64 {
-        self.statuses.values().sum()
+        self.cut_off = self.intended.saturating_sub(self.ended + self.unsent);
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (mine, its) in [
-            (&mut self.corrected, &other.corrected),
-            (&mut self.service, &other.service),
-            (&mut self.lateness, &other.lateness),
-        ] {
-            mine.add(its).expect("all histograms have the same bounds");
+        for (mine, its) in self.steps.iter_mut().zip(&other.steps) {
+            mine.merge(its);
         }
-        for (status, count) in &other.statuses {
-            *self.statuses.entry(*status).or_default() += count;
-        }
-        for (failure, count) in &other.failures {
-            *self.failures.entry(*failure).or_default() += count;
-        }
-        self.bytes += other.bytes;
+        add(&mut self.lateness, &other.lateness);
         self.opened += other.opened;
         self.intended += other.intended;
+        self.ended += other.ended;
         self.held += other.held;
         self.held_by_generator += other.held_by_generator;
         self.unsent += other.unsent;

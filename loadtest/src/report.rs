@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::arrivals::Spacing;
 use crate::failure::Failure;
-use crate::plan::{Pace, Plan};
-use crate::record::Record;
+use crate::outline::{Kind, Outline, Schedule, StepAbout};
+use crate::record::{Record, StepRecord};
 
 pub use latency::Latency;
 
@@ -24,6 +23,8 @@ pub struct Report {
     pub format: u32,
     /// Version of the generator.
     pub version: &'static str,
+    /// The scenario's name; of a single request there is none.
+    pub scenario: Option<String>,
     /// Where the load went.
     pub target: String,
     /// `open` or `closed`.
@@ -44,15 +45,17 @@ pub struct Report {
     pub invalid_because: Vec<String>,
     /// The run was stopped before its time.
     pub interrupted: bool,
-    /// Requests that were to go: the sum of all that became of them.
+    /// Requests, or journeys of a scenario, that were to go: the sum of all that
+    /// became of them.
     pub intended: u64,
     /// Complete answers, of any status.
     pub answered: u64,
     /// Complete answers a second.
     pub rate: f64,
-    /// Failures, and answers with a status of 400 and more.
+    /// Failures, and answers that were not expected: without an expectation, those
+    /// with a status of 400 and more.
     pub errors: u64,
-    /// Requests that never went.
+    /// Requests, or journeys, that never went.
     pub unsent: u64,
     /// Requests without an outcome when the run was stopped.
     pub cut_off: u64,
@@ -64,19 +67,12 @@ pub struct Report {
     pub busiest: f64,
     /// How late the generator itself was.
     pub lateness: Latency,
+    /// What was asked of the run, and whether it held.
+    pub thresholds: Vec<Verdict>,
+    /// What a search for the highest bearable load found.
+    pub breakpoint: Option<Breakpoint>,
     /// What was sent, by step; one of a single request.
     pub steps: Vec<Step>,
-}
-
-/// An open loop's schedule, enough to repeat it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Schedule {
-    /// As `--rate` takes it.
-    pub shape: String,
-    /// `even` or `poisson`.
-    pub spacing: &'static str,
-    /// Of the random spacing.
-    pub seed: u64,
 }
 
 /// One kind of request.
@@ -84,7 +80,13 @@ pub struct Schedule {
 pub struct Step {
     /// Its name.
     pub name: String,
-    /// Answers by status.
+    /// What it is.
+    pub kind: Kind,
+    /// Complete answers.
+    pub answered: u64,
+    /// Those of them that were not expected.
+    pub unexpected: u64,
+    /// Answers of HTTP by status.
     pub statuses: BTreeMap<u16, u64>,
     /// Exchanges without a complete answer.
     pub failures: BTreeMap<Failure, u64>,
@@ -97,48 +99,61 @@ pub struct Step {
     pub service: Latency,
 }
 
+/// A threshold, and what was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// As it was written.
+    pub threshold: String,
+    /// What was found, in the threshold's own unit.
+    pub found: String,
+    /// Whether it held.
+    pub held: bool,
+}
+
+/// A search for the highest load that every threshold bears.
+#[derive(Debug, Clone, Serialize)]
+pub struct Breakpoint {
+    /// The rates tried, in order.
+    pub tried: Vec<Trial>,
+    /// The highest that was borne, in journeys a second.
+    pub knee: Option<f64>,
+}
+
+/// One rate of such a search.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trial {
+    /// Journeys a second.
+    pub rate: f64,
+    /// What the thresholds said.
+    pub thresholds: Vec<Verdict>,
+    /// Why the rate could not be tried: then it counts as not borne.
+    pub invalid_because: Vec<String>,
+    /// Every threshold held.
+    pub held: bool,
+}
+
 impl Report {
-    pub(crate) fn new(plan: &Plan, record: &Record, interrupted: bool) -> Self {
-        let invalid_because = validity::objections(plan, record);
+    pub(crate) fn new(outline: &Outline, record: &Record, interrupted: bool) -> Self {
         let sent_seconds = record.paced.as_secs_f64();
-        let answered = record.answers();
-        let failed: u64 = record.failures.values().sum();
-        let refused: u64 = record.statuses.range(400..).map(|(_, count)| count).sum();
-        let (pace, schedule) = match &plan.pace {
-            Pace::Closed { .. } => ("closed", None),
-            Pace::Open(arrivals) => (
-                "open",
-                Some(Schedule {
-                    shape: arrivals.shape.to_string(),
-                    spacing: match arrivals.spacing {
-                        Spacing::Even => "even",
-                        Spacing::Poisson => "poisson",
-                    },
-                    seed: arrivals.seed,
-                }),
-            ),
-        };
         // Until the last answer: a backlog that is answered after the last
         // arrival must not count as a higher rate.
         let seconds = sent_seconds.max(record.finished.as_secs_f64());
-        let step = Step {
-            name: format!("{} {}", plan.template.method, plan.target.uri.path()),
-            statuses: record.statuses.clone(),
-            failures: record.failures.clone(),
-            bytes: record.bytes,
-            corrected: schedule.is_some().then(|| Latency::of(&record.corrected)),
-            service: Latency::of(&record.service),
-        };
+        let rows = || outline.steps.iter().zip(&record.steps);
+        let counted = rows().filter(|(about, _)| about.kind.counts());
+        let answered = counted.map(|(_, step)| step.answered).sum();
+        let invalid_because = validity::objections(outline, record, answered);
+        let open = outline.schedule.is_some();
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION"),
-            target: plan.target.to_string(),
-            pace,
-            schedule,
-            planned_seconds: plan.pace.duration().as_secs_f64(),
+            scenario: outline.scenario.clone(),
+            target: outline.target.clone(),
+            pace: if open { "open" } else { "closed" },
+            schedule: outline.schedule.clone(),
+            planned_seconds: outline.planned.as_secs_f64(),
             sent_seconds,
-            workers: plan.workers,
-            connections: plan.connections,
+            workers: outline.workers,
+            connections: outline.connections,
             valid: invalid_because.is_empty(),
             invalid_because,
             interrupted,
@@ -150,14 +165,32 @@ impl Report {
             } else {
                 0.0
             },
-            errors: failed + refused,
+            errors: record.steps.iter().map(StepRecord::errors).sum(),
             unsent: record.unsent,
             cut_off: record.cut_off,
             held: record.held,
             opened: record.opened,
             busiest: record.busiest,
             lateness: Latency::of(&record.lateness),
-            steps: vec![step],
+            thresholds: Vec::new(),
+            breakpoint: None,
+            steps: rows().map(|row| Step::new(row, open)).collect(),
+        }
+    }
+}
+
+impl Step {
+    fn new((about, record): (&StepAbout, &StepRecord), open: bool) -> Self {
+        Self {
+            name: about.name.clone(),
+            kind: about.kind,
+            answered: record.answered,
+            unexpected: record.unexpected,
+            statuses: record.statuses.clone(),
+            failures: record.failures.clone(),
+            bytes: record.bytes,
+            corrected: open.then(|| Latency::of(&record.corrected)),
+            service: Latency::of(&record.service),
         }
     }
 }

@@ -55,21 +55,24 @@ impl Lane {
         let ended = pool.now();
         let mut record = pool.record.borrow_mut();
         record.finished = Duration::from_nanos(ended);
+        record.ended += 1;
+        let step = &mut record.steps[0];
         let failure = match outcome {
             Some(Ok(answer)) => {
-                record.took(ended.saturating_sub(job.at), ended - begun);
-                record.answered(answer.status, answer.bytes);
+                step.took(ended.saturating_sub(job.at), ended - begun);
+                let expected = answer.status.as_u16() < 400;
+                step.answered(answer.status.as_u16(), answer.bytes, expected);
                 return;
             }
             Some(Err(failure)) => failure,
             None => {
                 // It took at least this long: leaving it out would make the
                 // slowest server look quick.
-                record.took(ended.saturating_sub(job.at), ended - begun);
+                step.took(ended.saturating_sub(job.at), ended - begun);
                 Failure::Timeout
             }
         };
-        record.failed(failure);
+        step.failed(failure);
         self.connection = None;
     }
 }

@@ -61,7 +61,7 @@ impl Pool {
         let most_waiting = plan.waiting.div_ceil(plan.workers);
         Self {
             headers,
-            record: RefCell::new(Record::new()),
+            record: RefCell::new(Record::new(1)),
             stopped: Cell::new(false),
             start,
             idle: RefCell::new(Vec::with_capacity(plan.connections)),

@@ -70,7 +70,7 @@ async fn work(
     drain(&pool, lanes).await;
     drop(watch);
     load.borrow_mut().look(&pool);
-    let mut record = pool.record.replace(Record::new());
+    let mut record = pool.record.replace(Record::new(1));
     if let Pace::Closed { duration } = plan.pace {
         record.paced = record.finished.min(duration);
     }
