@@ -9,6 +9,9 @@ pub enum Error {
     /// Fields that will not do.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),
+    /// The cursor is none of this list's.
+    #[error("the cursor does not belong to this list")]
+    Cursor,
     /// There is no such task, or it is somebody else's.
     #[error("there is no such task")]
     NotFound,
@@ -46,6 +49,12 @@ impl Error {
     fn problem(&self) -> Problem {
         match self {
             Self::Invalid(errors) => Problem::invalid(errors.clone()),
+            Self::Cursor => Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_cursor",
+                "The cursor does not belong to this list",
+            )
+            .detail("It must be a next_cursor of this list. Start again without one"),
             Self::NotFound => Problem::new(
                 StatusCode::NOT_FOUND,
                 "task_not_found",

@@ -38,6 +38,8 @@ pub const FEATURE_USAGE: Metric = Metric::counter(
             "due_date",
             "time_zone",
             "filter",
+            "search",
+            "sort",
         ],
     )],
 );
@@ -51,6 +53,8 @@ pub static TASK_INSERT: Query = Query::new("task_insert", "INSERT", "tasks");
 pub static TASK_GET: Query = Query::new("task_get", "SELECT", "tasks");
 /// A page of tasks.
 pub static TASK_LIST: Query = Query::new("task_list", "SELECT", "tasks");
+/// How many tasks there are, by what they have.
+pub static TASK_COUNTS: Query = Query::new("task_counts", "SELECT", "tasks");
 /// One task, locked because others keep changing it.
 pub static TASK_LOCK: Query = Query::new("task_lock", "SELECT", "tasks");
 /// The end of the transaction that locked it.
@@ -67,6 +71,7 @@ pub const QUERIES: &[&Query] = &[
     &TASK_INSERT,
     &TASK_GET,
     &TASK_LIST,
+    &TASK_COUNTS,
     &TASK_LOCK,
     &TASK_COMMIT,
     &TASK_UPDATE,
@@ -89,9 +94,25 @@ pub enum Feature {
     TimeZone,
     /// A list was filtered.
     Filter,
+    /// Words were searched for.
+    Search,
+    /// An order was chosen.
+    Sort,
 }
 
 impl Feature {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Reminder,
+        Self::Tag,
+        Self::Priority,
+        Self::DueDate,
+        Self::TimeZone,
+        Self::Filter,
+        Self::Search,
+        Self::Sort,
+    ];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Reminder => "reminder",
@@ -100,15 +121,15 @@ impl Feature {
             Self::DueDate => "due_date",
             Self::TimeZone => "time_zone",
             Self::Filter => "filter",
+            Self::Search => "search",
+            Self::Sort => "sort",
         }
     }
 
     /// Counts one use.
     pub fn used(self) {
-        static USED: LazyLock<[Counter; 6]> = LazyLock::new(|| {
-            use Feature::{DueDate, Filter, Priority, Reminder, Tag, TimeZone};
-            [Reminder, Tag, Priority, DueDate, TimeZone, Filter]
-                .map(|feature| FEATURE_USAGE.counter_handle(&[feature.label()]))
+        static USED: LazyLock<[Counter; Feature::ALL.len()]> = LazyLock::new(|| {
+            Feature::ALL.map(|feature| FEATURE_USAGE.counter_handle(&[feature.label()]))
         });
         USED[self as usize].increment(1);
     }
@@ -136,14 +157,9 @@ mod tests {
         for operation in Operation::ALL {
             assert_eq!(Operation::ALL[operation as usize], operation);
         }
-        let features = [
-            Feature::Reminder,
-            Feature::Tag,
-            Feature::Priority,
-            Feature::DueDate,
-            Feature::TimeZone,
-            Feature::Filter,
-        ];
-        assert_eq!(features.map(Feature::label), declared(&FEATURE_USAGE));
+        assert_eq!(Feature::ALL.map(Feature::label), declared(&FEATURE_USAGE));
+        for feature in Feature::ALL {
+            assert_eq!(Feature::ALL[feature as usize], feature);
+        }
     }
 }

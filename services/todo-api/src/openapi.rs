@@ -126,6 +126,7 @@ mod tests {
             paths,
             [
                 "/v1/tasks",
+                "/v1/tasks/counts",
                 "/v1/tasks/{id}",
                 "/v1/tasks/{id}/complete",
                 "/v1/tasks/{id}/reopen"

@@ -249,7 +249,7 @@ impl From<Task> for TaskBody {
     }
 }
 
-/// A page of tasks, newest first.
+/// A page of tasks.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TaskPage)]
 pub(super) struct TaskPageBody {

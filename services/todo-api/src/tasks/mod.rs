@@ -2,13 +2,12 @@
 
 mod body;
 mod count;
-mod cursor;
 mod domain;
 mod fields;
-mod list;
 mod operation;
 mod refusals;
 mod routes;
+mod search;
 mod store;
 mod task;
 mod version;

@@ -51,6 +51,14 @@ pub(super) enum QueryRefused {
     Invalid(ProblemDocument),
 }
 
+/// What a list may answer.
+#[derive(IntoResponses)]
+pub(super) enum ListRefused {
+    /// The cursor is broken, or belongs to another list
+    #[response(status = 400, content_type = "application/problem+json")]
+    Cursor(ProblemDocument),
+}
+
 /// What an operation on one task may answer.
 #[derive(IntoResponses)]
 pub(super) enum Absent {

@@ -6,32 +6,32 @@ use events::contracts::Change;
 use http::{Method, StatusCode, header};
 use service::{
     auth::User,
-    http::{Json, Path, Query},
+    http::{Json, Path},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
     Operation, Store,
-    body::{NewTaskBody, TaskBody, TaskPageBody, TaskPatchBody},
-    cursor::Cursor,
+    body::{NewTaskBody, TaskBody, TaskPatchBody},
     domain::now,
-    list::ListQuery,
     operation::Done,
-    refusals::{Absent, BodyRefused, Changed, QueryRefused, Refused},
+    refusals::{Absent, BodyRefused, Changed, Refused},
+    search,
     store::Edit,
     task::Task,
     version::{IfMatch, etag},
 };
-use crate::{AppState, Error, metrics::Feature};
+use crate::{AppState, Error};
 
 /// The routes of tasks, with their documentation.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(create, list))
+        .routes(routes!(create))
         .routes(routes!(read, update, delete))
         .routes(routes!(complete))
         .routes(routes!(reopen))
+        .merge(search::router())
 }
 
 /// Starts the HTTP series of these routes at zero.
@@ -39,6 +39,7 @@ pub(crate) fn start_series() {
     telemetry::http::preregister(&[
         (Method::POST, "/v1/tasks", StatusCode::CREATED),
         (Method::GET, "/v1/tasks", StatusCode::OK),
+        (Method::GET, "/v1/tasks/counts", StatusCode::OK),
         (Method::GET, "/v1/tasks/{id}", StatusCode::OK),
         (Method::PATCH, "/v1/tasks/{id}", StatusCode::OK),
         (Method::DELETE, "/v1/tasks/{id}", StatusCode::NO_CONTENT),
@@ -81,32 +82,6 @@ async fn create(
     let location = format!("/v1/tasks/{}", task.id);
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, answer(task)).into_response())
-}
-
-/// List tasks, newest first
-///
-/// Go on with `next_cursor` of the answer as `cursor`, until it is null.
-#[utoipa::path(
-    get,
-    path = "/v1/tasks",
-    tag = "tasks",
-    params(ListQuery),
-    responses((status = 200, description = "A page of tasks", body = TaskPageBody), Refused, QueryRefused)
-)]
-async fn list(
-    user: User,
-    State(store): State<Store>,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<TaskPageBody>, Error> {
-    let filter = query.into_filter()?;
-    if filter.narrows() {
-        Feature::Filter.used();
-    }
-    let page = store.list(user.id, &filter).await?;
-    Ok(Json(TaskPageBody {
-        items: page.tasks.into_iter().map(TaskBody::from).collect(),
-        next_cursor: page.next.map(Cursor::encode),
-    }))
 }
 
 /// Read a task

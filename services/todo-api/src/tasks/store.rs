@@ -10,15 +10,13 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    cursor::Cursor,
     domain::{Description, Tag, TimeZone, Title, now},
-    list::Filter,
-    task::{Priority, Status, Task},
+    task::{Priority, Task},
     version::IfMatch,
 };
 use crate::{
     Error,
-    metrics::{TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LIST, TASK_LOCK, TASK_UPDATE},
+    metrics::{TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LOCK, TASK_UPDATE},
 };
 
 /// How often a change is tried without a lock. Two writers of one task are rare;
@@ -53,35 +51,32 @@ const DELETE: &str = "
     INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
     SELECT $4, $5, $6, $7, $8, $9, $10 FROM deleted";
 
-const GET: &str = "
-    SELECT id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone,
-           completed_at, updated_at, created_at
-    FROM tasks WHERE id = $1 AND user_id = $2";
+macro_rules! columns {
+    () => {
+        "id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone, \
+         completed_at, updated_at, created_at"
+    };
+}
 
-const GET_LOCKED: &str = "
-    SELECT id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone,
-           completed_at, updated_at, created_at
-    FROM tasks WHERE id = $1 AND user_id = $2
-    FOR UPDATE";
+/// The columns of a [`Row`].
+pub(super) const COLUMNS: &str = columns!();
 
-const LIST: &str = "
-    SELECT id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone,
-           completed_at, updated_at, created_at
-    FROM tasks
-    WHERE user_id = $1
-      AND (created_at, id) < ($2, $3)
-      AND ($4::boolean IS NULL OR (completed_at IS NOT NULL) = $4)
-      AND ($5::smallint IS NULL OR priority = $5)
-      AND ($6::text IS NULL OR $6 = ANY (tags))
-      AND ($7::timestamptz IS NULL OR due_at < $7)
-      AND ($8::timestamptz IS NULL OR due_at >= $8)
-    ORDER BY created_at DESC, id DESC
-    LIMIT $9";
+const GET: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM tasks WHERE id = $1 AND user_id = $2"
+);
+
+const GET_LOCKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM tasks WHERE id = $1 AND user_id = $2 FOR UPDATE"
+);
 
 /// Where tasks are kept.
 #[derive(Clone)]
 pub(crate) struct Store {
-    pool: PgPool,
+    pub(super) pool: PgPool,
     health: Health,
 }
 
@@ -93,12 +88,6 @@ pub(super) struct Edit<'a> {
     pub(super) expected: &'a IfMatch,
     /// What becomes of the task.
     pub(super) apply: &'a (dyn Fn(&Task) -> Result<Task, Error> + Sync),
-}
-
-/// Part of a list.
-pub(super) struct Page {
-    pub(super) tasks: Vec<Task>,
-    pub(super) next: Option<Cursor>,
 }
 
 impl Store {
@@ -130,37 +119,6 @@ impl Store {
         row.map_err(|error| self.failed(error))?
             .map(Task::from)
             .ok_or(Error::NotFound)
-    }
-
-    /// A page of a user's tasks, newest first.
-    pub(super) async fn list(&self, owner: Uuid, filter: &Filter) -> Result<Page, Error> {
-        self.available()?;
-        let limit = filter.limit as usize;
-        let query = sqlx::query_as::<_, Row>(LIST)
-            .bind(owner)
-            .bind(filter.after.created_at)
-            .bind(filter.after.id)
-            .bind(filter.status.map(|status| status == Status::Completed))
-            .bind(filter.priority.map(Priority::number))
-            .bind(filter.tag.as_ref().map(Tag::as_str))
-            .bind(filter.due_before)
-            .bind(filter.due_after)
-            // One more tells whether there is another page.
-            .bind(i64::from(filter.limit) + 1);
-        let rows = TASK_LIST.run(query.fetch_all(&self.pool)).await;
-        let mut tasks: Vec<Task> = rows
-            .map_err(|error| self.failed(error))?
-            .into_iter()
-            .map(Task::from)
-            .collect();
-        let more = tasks.len() > limit;
-        tasks.truncate(limit);
-        let last = tasks.last().filter(|_| more);
-        let next = last.map(|task| Cursor {
-            created_at: task.created_at,
-            id: task.id,
-        });
-        Ok(Page { tasks, next })
     }
 
     /// Changes a user's task. Answers with the task, and whether it is different
@@ -256,14 +214,14 @@ impl Store {
 
     /// Refuses at once what would only wait for a database that is away. The
     /// check decides when to try again.
-    fn available(&self) -> Result<(), Error> {
+    pub(super) fn available(&self) -> Result<(), Error> {
         if self.pool.num_idle() == 0 && self.health.lost("database") {
             return Err(Error::DatabaseUnavailable);
         }
         Ok(())
     }
 
-    fn failed(&self, error: sqlx::Error) -> Error {
+    pub(super) fn failed(&self, error: sqlx::Error) -> Error {
         match error {
             // The pool keeps trying while nobody answers, so that an absent
             // database looks like a busy one. The check knows which it is.
@@ -316,21 +274,22 @@ fn bind_entry(query: Statement<'_>, entry: Entry) -> Statement<'_> {
         .bind(entry.body)
 }
 
+/// A task as it is kept.
 #[derive(FromRow)]
-struct Row {
-    id: Uuid,
+pub(super) struct Row {
+    pub(super) id: Uuid,
     user_id: Uuid,
     version: i64,
     title: String,
     description: Option<String>,
-    priority: i16,
+    pub(super) priority: i16,
     tags: Vec<String>,
-    due_at: Option<DateTime<Utc>>,
+    pub(super) due_at: Option<DateTime<Utc>>,
     remind_at: Option<DateTime<Utc>>,
     time_zone: Option<String>,
     completed_at: Option<DateTime<Utc>>,
-    updated_at: DateTime<Utc>,
-    created_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+    pub(super) created_at: DateTime<Utc>,
 }
 
 impl From<Row> for Task {

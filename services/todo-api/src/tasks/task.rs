@@ -56,6 +56,19 @@ pub(super) enum Status {
     Completed,
 }
 
+impl Status {
+    pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "open" => Ok(Self::Open),
+            "completed" => Ok(Self::Completed),
+            _ => Err(Invalid {
+                code: "unknown_value",
+                message: "must be open or completed".to_owned(),
+            }),
+        }
+    }
+}
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Task {

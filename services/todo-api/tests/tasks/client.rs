@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use sqlx::PgPool;
 use testkit::{Kafka, Record, Service, SystemBuilder, Who, eventually};
 
 /// The service with a database and topics of its own.
@@ -59,9 +60,23 @@ impl Api {
             .sum("task_operations_total", &labels)
     }
 
+    /// How often a feature was counted.
+    pub(crate) async fn used(&self, feature: &str) -> f64 {
+        let labels = [("feature", feature)];
+        self.service
+            .metrics()
+            .await
+            .sum("feature_usage_total", &labels)
+    }
+
+    /// A look inside.
+    pub(crate) async fn database(&self) -> PgPool {
+        self.parts.database("todo-api").pool().await
+    }
+
     /// Every event about this task, once all of them have left the outbox.
     pub(crate) async fn events(&self, task: &Value) -> Vec<Record> {
-        let pool = self.parts.database("todo-api").pool().await;
+        let pool = self.database().await;
         eventually("the outbox is empty", || async {
             let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
                 .fetch_one(&pool)

@@ -10,6 +10,10 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
     let user = api.user();
     let day = |day: u32| format!("2031-01-{day:02}T12:00:00Z");
     for (title, body) in [
+        (
+            "f",
+            json!({"priority": "high", "due_at": "2001-01-01T00:00:00Z"}),
+        ),
         ("a", json!({"priority": "low", "tags": ["home"]})),
         (
             "b",
@@ -19,7 +23,10 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
             "c",
             json!({"priority": "high", "tags": ["work"], "due_at": day(2)}),
         ),
-        ("d", json!({"priority": "urgent", "due_at": day(3)})),
+        (
+            "d",
+            json!({"priority": "urgent", "due_at": day(3), "remind_at": day(2)}),
+        ),
         ("e", json!({"tags": ["home"], "due_at": day(3)})),
     ] {
         let mut body = body;
@@ -31,40 +38,48 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
     }
     // Newest first.
     for (query, expected) in [
-        ("", "e d c b a"),
-        ("status=open", "d c a"),
+        ("", "e d c b a f"),
+        ("status=open", "d c a f"),
         ("status=completed", "e b"),
         ("priority=low", "a"),
         ("priority=normal", "e"),
-        ("priority=high", "c b"),
+        ("priority=high", "c b f"),
         ("priority=urgent", "d"),
-        ("tag=home", "e b a"),
-        ("tag=shop", "b"),
-        ("tag=nowhere", ""),
-        ("due_before=2031-01-02T12:00:00Z", "b"),
-        ("due_before=2031-01-02T12:00:00.000001Z", "c b"),
+        ("tags_all=home", "e b a"),
+        ("tags_all=shop", "b"),
+        ("tags_all=nowhere", ""),
+        ("tags_all=home,shop", "b"),
+        ("tags_any=work,shop", "c b"),
+        ("tags_any=home&tags_all=shop", "b"),
+        ("priority=low,urgent", "d a"),
+        ("has_reminder=true", "d"),
+        ("has_reminder=false&status=open", "c a f"),
+        ("overdue=true", "f"),
+        ("overdue=false&priority=low", "a"),
+        ("due_before=2031-01-02T12:00:00Z", "b f"),
+        ("due_before=2031-01-02T12:00:00.000001Z", "c b f"),
         ("due_after=2031-01-02T12:00:00Z", "e d c"),
         ("due_after=2031-01-02T14:00:00%2B02:00", "e d c"),
         (
             "due_after=2031-01-02T12:00:00Z&due_before=2031-01-03T00:00:00Z",
             "c",
         ),
-        ("status=completed&tag=home", "e b"),
-        ("status=open&tag=home", "a"),
-        ("status=completed&tag=home&priority=high", "b"),
+        ("status=completed&tags_all=home", "e b"),
+        ("status=open&tags_all=home", "a"),
+        ("status=completed&tags_all=home&priority=high", "b"),
         (
-            "status=open&priority=high&tag=work&due_after=2031-01-01T00:00:00Z&due_before=2031-02-01T00:00:00Z",
+            "status=open&priority=high&tags_all=work&due_after=2031-01-01T00:00:00Z&due_before=2031-02-01T00:00:00Z",
             "c",
         ),
         (
             "status=open&priority=low&due_after=2031-01-01T00:00:00Z",
             "",
         ),
-        ("tag=home&limit=2", "e b"),
+        ("tags_all=home&limit=2", "e b"),
     ] {
         assert_eq!(user.titles(query).await.join(" "), expected, "{query}");
     }
-    let list = user.get("/v1/tasks?limit=5").await.body;
+    let list = user.get("/v1/tasks?limit=6").await.body;
     assert_eq!(
         list["next_cursor"],
         Value::Null,
@@ -125,12 +140,22 @@ async fn pages_show_each_task_once_while_others_come_and_go() {
     let again = user.get(&page(Some(&next))).await.body;
     assert_eq!(again["items"][0], second["items"][1]);
 
-    // Filters and cursor together; a cursor shows nobody else's tasks.
-    let filtered = user
-        .get(&format!("/v1/tasks?status=completed&cursor={next}"))
-        .await;
-    assert_eq!((filtered.status, titles(&filtered.body).len()), (200, 0));
+    // It is of no use for another list, nor for somebody else.
+    let cursor = format!("cursor={next}");
+    for other in [
+        format!("/v1/tasks?status=completed&{cursor}"),
+        format!("/v1/tasks?order=asc&{cursor}"),
+        format!("/v1/tasks?sort=updated&{cursor}"),
+        format!("/v1/tasks?cursor={}", &next[1..]),
+        "/v1/tasks?cursor=".to_owned(),
+    ] {
+        let refused = user.get(&other).await;
+        assert_eq!(refused.problem(), (400, "invalid_cursor"), "{other}");
+    }
     let stranger = api.user();
-    let theirs = stranger.get(&page(Some(&next))).await.body;
-    assert!(titles(&theirs).is_empty());
+    let refused = stranger.get(&page(Some(&next))).await;
+    assert_eq!(refused.problem(), (400, "invalid_cursor"));
+    let unknown = user.get("/v1/tasks?tag=home").await;
+    assert_eq!(unknown.problem(), (422, "validation_failed"));
+    assert_eq!(unknown.body["errors"][0]["field"], "tag");
 }

@@ -6,4 +6,6 @@ mod changes;
 mod client;
 mod document;
 mod listing;
+mod orders;
 mod refusals;
+mod search;
