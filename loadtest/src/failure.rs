@@ -1,10 +1,11 @@
 //! How an exchange can fail, as a bounded set.
 
-use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io;
 
 use serde::Serialize;
+
+use crate::http1::Broken;
 
 /// An exchange without a complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -38,21 +39,18 @@ impl Failure {
     }
 
     /// Of an exchange on a connection.
-    pub(crate) fn exchanging(error: &hyper::Error) -> Self {
-        if error.is_parse_too_large() {
-            return Self::TooLarge;
-        }
-        if let Some(kind) = io_kind(error) {
-            match kind {
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => return Self::Reset,
-                io::ErrorKind::UnexpectedEof => return Self::Closed,
-                _ => {}
-            }
-        }
-        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-            Self::Closed
-        } else {
-            Self::Protocol
+    pub(crate) fn exchanging(error: &Broken) -> Self {
+        match error {
+            Broken::TooLarge => Self::TooLarge,
+            Broken::Closed => Self::Closed,
+            Broken::Protocol(_) => Self::Protocol,
+            Broken::Unsent => Self::Reset,
+            Broken::Io(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
+                io::ErrorKind::UnexpectedEof => Self::Closed,
+                io::ErrorKind::TimedOut => Self::Timeout,
+                _ => Self::Protocol,
+            },
         }
     }
 }
@@ -69,15 +67,4 @@ impl Display for Failure {
             Self::Protocol => "not HTTP",
         })
     }
-}
-
-fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
-        }
-        source = error.source();
-    }
-    None
 }

@@ -10,6 +10,7 @@ mod arrivals;
 pub mod cli;
 mod engine;
 mod failure;
+mod http1;
 mod limits;
 mod outline;
 mod plan;

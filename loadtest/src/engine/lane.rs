@@ -4,12 +4,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::HeaderMap;
-
 use super::deadline::Deadline;
-use super::exchange::{Connection, exchange};
+use super::exchange::exchange;
 use super::pool::{Job, Pool, Slot};
 use crate::failure::Failure;
+use crate::http1::Connection;
 use crate::plan::Pace;
 
 /// Before a closed loop tries again to connect; an open one has its schedule.
@@ -19,7 +18,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) async fn run(pool: Rc<Pool>, first: Job) {
     let mut lane = Lane {
         connection: None,
-        headers: HeaderMap::new(),
         deadline: Deadline::new(pool.plan.timeout),
     };
     let slot = Rc::new(Slot::default());
@@ -35,7 +33,6 @@ pub(super) async fn run(pool: Rc<Pool>, first: Job) {
 
 struct Lane {
     connection: Option<Connection>,
-    headers: HeaderMap,
     deadline: Deadline,
 }
 
@@ -49,7 +46,7 @@ impl Lane {
                 .lateness
                 .saturating_record(lateness);
         }
-        let exchange = exchange(pool, &mut self.connection, &mut self.headers);
+        let exchange = exchange(pool, &mut self.connection);
         let outcome = self.deadline.guard(exchange).await;
 
         let ended = pool.now();

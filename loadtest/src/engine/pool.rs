@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
-use http::header::HOST;
+use http::Method;
 
+use crate::http1::request;
 use crate::plan::{Pace, Plan};
 use crate::record::Record;
 
@@ -41,8 +41,10 @@ impl Slot {
 /// The lanes of one worker, those that are idle, and the requests that wait.
 pub(super) struct Pool {
     pub(super) plan: Arc<Plan>,
-    /// The template's headers and the host.
-    pub(super) headers: HeaderMap,
+    /// The template in the bytes that go.
+    pub(super) request: Vec<u8>,
+    /// It asks with HEAD, so that answers have no body.
+    pub(super) head_only: bool,
     pub(super) record: RefCell<Record>,
     /// No further request is to be sent.
     pub(super) stopped: Cell<bool>,
@@ -56,11 +58,23 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(plan: Arc<Plan>, start: Instant) -> Self {
-        let mut headers = plan.template.headers.clone();
-        headers.insert(HOST, plan.target.host.clone());
+        let (template, target) = (&plan.template, &plan.target);
+        let mut bytes = Vec::new();
+        request::write(
+            &mut bytes,
+            &template.method,
+            target
+                .uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str()),
+            &target.host,
+            &template.headers,
+            &template.body,
+        );
         let most_waiting = plan.waiting.div_ceil(plan.workers);
         Self {
-            headers,
+            request: bytes,
+            head_only: plan.template.method == Method::HEAD,
             record: RefCell::new(Record::new(1)),
             stopped: Cell::new(false),
             start,
