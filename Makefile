@@ -13,7 +13,7 @@ target = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed -n 's/.*"t
 glasshouse = $(target)/debug/glasshouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page tools down fmt lint bench-start bench-telemetry packages services release
+.PHONY: help demo test test-page tools down fmt lint bench-start bench-telemetry bench-load packages services release
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -46,6 +46,10 @@ bench-start: release ## Measure exec to ready, idle memory, /metrics rendering, 
 
 bench-telemetry: release ## Measure the CPU that telemetry costs a request: PAIRS=10 REQUESTS=4000
 	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench telemetry
+
+bench-load: packages ## Measure the load generator beside wrk and hey, one core each: ROUNDS=7 ROUND_SECONDS=3
+	@infra/native/packages.sh wrk:wrk hey:hey taskset:util-linux
+	@$(patiently) $(CARGO) bench --quiet --package loadtest --bench load
 
 release: packages
 	@$(patiently) $(CARGO) build --release --workspace

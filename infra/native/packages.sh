@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that building and native mode need, where they are missing. Debian and Ubuntu only,
-# as root or through sudo; elsewhere it names what is missing and ends with 2.
+# as root or through sudo; elsewhere it names what is missing and ends with 2. Arguments are more of them, as program:package.
 #
 # The packages are wanted for their programs alone. So nothing they bring is started or enabled, no database cluster is
 # created, and what was changed to make sure of that is put back.
@@ -89,6 +89,9 @@ if [[ ${1-} == --install ]]; then
   install "$@"
   exit
 fi
+
+# More pairs as arguments: what one command needs beside the rest.
+programs+=("$@")
 
 if ! command -v cargo >/dev/null; then
   echo "A Rust toolchain is missing (no cargo on PATH): see https://rustup.rs" >&2

@@ -31,7 +31,7 @@ fn main() {
         return server::serve(stall_at.map(|at| (at, STALL)));
     }
     let rounds: usize = setting("ROUNDS", 7);
-    let seconds: usize = setting("SECONDS", 3);
+    let seconds: usize = setting("ROUND_SECONDS", 3);
     println!("{}", machine());
     let fastest = rates(rounds, seconds);
     lateness(fastest / 2.0, rounds, seconds);
