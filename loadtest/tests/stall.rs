@@ -58,8 +58,10 @@ async fn the_stall_is_found_as_it_was() {
             "p99 {} ns of {p99} s, max {} ns of {max} s, {half} waited for half of it, late by {} ns",
             corrected.p99, corrected.max, report.lateness.max
         );
-        // Everyone who came in its first half is counted as having waited.
-        let counted = half.abs_diff((RATE / 2.0) as u64) <= 10;
+        // Everyone who came with half a second of it left is counted as having
+        // waited.
+        let those = (max - STALL.as_secs_f64() / 2.0) * RATE;
+        let counted = half.abs_diff(those as u64) <= 10;
         if counted && off(corrected.p99, p99) < TOLERANCE && off(corrected.max, max) < TOLERANCE {
             return;
         }
