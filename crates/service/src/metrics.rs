@@ -51,6 +51,12 @@ pub const HTTP_DEADLINES_EXCEEDED: Metric = Metric::counter(
     "Requests answered with 504 because they took too long.",
     &[],
 );
+/// Requests refused to keep the others going.
+pub const HTTP_REQUESTS_SHED: Metric = Metric::counter(
+    "http_requests_shed_total",
+    "Requests answered with 503 at once, or after a short wait for a database connection, because too much was going on.",
+    &[Label::known("reason", &["requests", "database"])],
+);
 
 /// All of the above.
 pub const CATALOGUE: &[&Metric] = &[
@@ -62,6 +68,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &HTTP_CONNECTIONS_ACTIVE,
     &HTTP_PANICS,
     &HTTP_DEADLINES_EXCEEDED,
+    &HTTP_REQUESTS_SHED,
 ];
 
 pub(crate) static CONNECTIONS: LazyLock<Gauge> =
@@ -69,3 +76,7 @@ pub(crate) static CONNECTIONS: LazyLock<Gauge> =
 pub(crate) static PANICS: LazyLock<Counter> = LazyLock::new(|| HTTP_PANICS.counter_handle(&[]));
 pub(crate) static DEADLINES: LazyLock<Counter> =
     LazyLock::new(|| HTTP_DEADLINES_EXCEEDED.counter_handle(&[]));
+pub(crate) static SHED_BY_REQUESTS: LazyLock<Counter> =
+    LazyLock::new(|| HTTP_REQUESTS_SHED.counter_handle(&["requests"]));
+pub(crate) static SHED_BY_DATABASE: LazyLock<Counter> =
+    LazyLock::new(|| HTTP_REQUESTS_SHED.counter_handle(&["database"]));

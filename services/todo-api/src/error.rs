@@ -24,6 +24,9 @@ pub enum Error {
     /// No connection became free.
     #[error("every database connection is busy")]
     Overloaded,
+    /// The database gave up a statement that took too long.
+    #[error("the database took too long")]
+    TooSlow,
     /// The database is away.
     #[error("the database is not available")]
     DatabaseUnavailable,
@@ -74,6 +77,12 @@ impl Error {
             Self::Overloaded => {
                 Problem::unavailable("overloaded", "Too much is going on. Nothing was changed")
             }
+            Self::TooSlow => Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "deadline_exceeded",
+                "The request took too long",
+            )
+            .detail("The database was too slow. Nothing was changed"),
             Self::DatabaseUnavailable => {
                 Problem::unavailable("database_unavailable", "The database is away")
             }

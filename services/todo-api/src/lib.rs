@@ -8,19 +8,20 @@ mod config;
 mod error;
 pub mod metrics;
 mod openapi;
+mod store;
 pub mod tasks;
 
 use std::time::Duration;
 
 use axum::{Router, extract::FromRef};
 use events::{outbox::Relay, producer::Producer, topics::Topic};
-use service::{BoxError, Runtime, auth::Verifier};
+use service::{BoxError, Runtime, auth::Verifier, database::Admission};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use error::Error;
-use tasks::Store;
+use store::Store;
 
 /// Brokers that are away are not waited for: what they did not confirm is still
 /// in the outbox.
@@ -31,12 +32,6 @@ const FLUSH_AT_MOST: Duration = Duration::from_secs(1);
 struct AppState {
     store: Store,
     verifier: Verifier,
-}
-
-impl FromRef<AppState> for Store {
-    fn from_ref(state: &AppState) -> Self {
-        state.store.clone()
-    }
 }
 
 impl FromRef<AppState> for Verifier {
@@ -72,7 +67,10 @@ pub async fn run(config: Config, mut runtime: Runtime) -> Result<(), BoxError> {
 
     tasks::start_series();
     let state = AppState {
-        store: Store::new(runtime.pool.clone(), runtime.health.clone()),
+        store: Store::new(
+            Admission::new(runtime.pool.clone(), settings.overload_wait),
+            runtime.health.clone(),
+        ),
         verifier: Verifier::new(config.auth_public_key),
     };
     let router = service::http::standard(router(state), &runtime);

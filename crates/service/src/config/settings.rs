@@ -33,6 +33,10 @@ pub struct Settings {
     pub request_deadline: Duration,
     /// A request slower than this logs `slow_request`.
     pub slow_request: Duration,
+    /// Longest time a request waits for a database connection.
+    pub overload_wait: Duration,
+    /// Most requests worked on at once.
+    pub max_requests: usize,
     /// Most connections held at once on the public port.
     pub max_connections: usize,
     /// Workers of the async runtime.
@@ -93,6 +97,16 @@ impl Settings {
                 1,
                 "A slower request logs slow_request",
             ),
+            overload_wait: env.or(
+                "OVERLOAD_WAIT_SECONDS",
+                0.5,
+                "Longest wait of a request for a database connection; then 503",
+            ),
+            max_requests: env.or(
+                "MAX_REQUESTS",
+                1_000,
+                "Most requests worked on at once; then 503",
+            ),
             max_connections: env.or(
                 "MAX_CONNECTIONS",
                 10_000,
@@ -122,6 +136,7 @@ impl Settings {
         for (name, number) in [
             ("DATABASE_CONNECTIONS", self.database_connections as usize),
             ("MAX_CONNECTIONS", self.max_connections),
+            ("MAX_REQUESTS", self.max_requests),
             ("TOKIO_WORKER_THREADS", self.worker_threads),
         ] {
             if number == 0 {

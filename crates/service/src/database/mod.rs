@@ -1,5 +1,6 @@
 //! The pool, and what is known about it.
 
+mod admission;
 mod check;
 mod migrate;
 
@@ -11,6 +12,7 @@ use sqlx::{
 };
 
 use crate::{Secret, metrics};
+pub use admission::{Admission, Admitted};
 pub(crate) use check::Pinger;
 pub use migrate::{is_unreachable, migrate};
 

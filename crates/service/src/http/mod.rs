@@ -4,6 +4,7 @@ mod extract;
 mod guard;
 mod probes;
 mod serve;
+mod shed;
 mod standard;
 mod unread;
 

@@ -1,16 +1,20 @@
-use axum::{Router, extract::DefaultBodyLimit};
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
 use http::StatusCode;
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 
-use super::{guard::GuardLayer, probes::public_probes};
+use super::{guard::GuardLayer, probes::public_probes, shed::shed};
 use crate::{Runtime, problem::Problem};
 
 /// Largest request body: 1 MiB.
 const BODY_LIMIT: usize = 1 << 20;
 
 /// Adds what every public port has: spans, metrics and log lines for each
-/// request, the deadline, the body limit, probes, and problem documents for
-/// paths and methods that do not exist and for handlers that panic.
+/// request, the deadline, the limits of bodies and of requests at once, probes
+/// (which no limit keeps out), and problem documents for paths and methods that
+/// do not exist and for handlers that panic.
 ///
 /// Routes added afterwards get none of this.
 pub fn standard(router: Router, runtime: &Runtime) -> Router {
@@ -23,7 +27,8 @@ pub fn standard(router: Router, runtime: &Runtime) -> Router {
                 "This path does not take this method",
             )
         });
-    with_layers(router, runtime)
+    let slots = Arc::new(Semaphore::new(runtime.settings.max_requests));
+    with_layers(router.layer(from_fn_with_state(slots, shed)), runtime)
 }
 
 /// Answers to everything but probes before there is a database.

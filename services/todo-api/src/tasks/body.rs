@@ -218,7 +218,7 @@ pub(super) struct TaskBody {
     #[schema(required = true)]
     time_zone: Option<String>,
     /// Grows with every change; also the ETag.
-    version: i64,
+    pub(super) version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[schema(required = true)]

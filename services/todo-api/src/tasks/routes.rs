@@ -1,28 +1,25 @@
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use events::contracts::Change;
 use http::{Method, StatusCode, header};
 use service::{
     auth::User,
     http::{Json, Path},
 };
+use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Operation, Store,
+    Operation,
     body::{NewTaskBody, TaskBody, TaskPatchBody},
     domain::now,
     operation::Done,
-    refusals::{Absent, BodyRefused, Changed, Refused},
     search,
     store::Edit,
     task::Task,
     version::{IfMatch, etag},
 };
-use crate::{AppState, Error};
+use crate::{AppState, Error, Store};
 
 /// The routes of tasks, with their documentation.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -54,16 +51,12 @@ pub(crate) fn start_series() {
     path = "/v1/tasks",
     tag = "tasks",
     request_body = NewTaskBody,
-    responses(
-        (status = 201, description = "The task", body = TaskBody,
-            headers(("ETag" = String), ("Location" = String))),
-        Refused,
-        BodyRefused,
-    )
+    responses((status = 201, description = "The task", body = TaskBody,
+        headers(("ETag" = String), ("Location" = String))))
 )]
 async fn create(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Json(body): Json<NewTaskBody>,
 ) -> Result<Response, Error> {
     let work = async {
@@ -81,7 +74,7 @@ async fn create(
     let task = Operation::Create.attempt(user.id, work).await?;
     let location = format!("/v1/tasks/{}", task.id);
     let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::CREATED, headers, answer(task)).into_response())
+    Ok((StatusCode::CREATED, headers, TaskAnswer::from(task)).into_response())
 }
 
 /// Read a task
@@ -89,15 +82,11 @@ async fn create(
     get,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(("id" = Uuid, Path, description = "The task")),
-    responses((status = 200, description = "The task", body = TaskBody, headers(("ETag" = String))), Refused, Absent)
+    params(TaskId),
+    responses(TaskAnswer)
 )]
-async fn read(
-    user: User,
-    State(store): State<Store>,
-    Path(id): Path<Uuid>,
-) -> Result<Response, Error> {
-    Ok(answer(store.get(user.id, id).await?))
+async fn read(user: User, store: Store, Path(id): Path<Uuid>) -> Result<TaskAnswer, Error> {
+    store.get(user.id, id).await.map(TaskAnswer::from)
 }
 
 /// Change fields of a task
@@ -108,26 +97,17 @@ async fn read(
     patch,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(
-        ("id" = Uuid, Path, description = "The task"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
-    ),
+    params(TaskId, Precondition),
     request_body = TaskPatchBody,
-    responses(
-        (status = 200, description = "The task", body = TaskBody, headers(("ETag" = String))),
-        Refused,
-        BodyRefused,
-        Absent,
-        Changed,
-    )
+    responses(TaskAnswer)
 )]
 async fn update(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Path(id): Path<Uuid>,
     expected: IfMatch,
     Json(body): Json<TaskPatchBody>,
-) -> Result<Response, Error> {
+) -> Result<TaskAnswer, Error> {
     let work = async {
         let patch = body.into_patch()?;
         patch.count_features();
@@ -144,7 +124,10 @@ async fn update(
             value,
         })
     };
-    Operation::Update.attempt(user.id, work).await.map(answer)
+    Operation::Update
+        .attempt(user.id, work)
+        .await
+        .map(TaskAnswer::from)
 }
 
 /// Delete a task
@@ -152,15 +135,12 @@ async fn update(
     delete,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(
-        ("id" = Uuid, Path, description = "The task"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the version to delete"),
-    ),
-    responses((status = 204, description = "It is gone"), Refused, Absent, Changed)
+    params(TaskId, Precondition),
+    responses((status = 204, description = "It is gone"))
 )]
 async fn delete(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Path(id): Path<Uuid>,
     expected: IfMatch,
 ) -> Result<StatusCode, Error> {
@@ -188,23 +168,15 @@ async fn delete(
     post,
     path = "/v1/tasks/{id}/complete",
     tag = "tasks",
-    params(
-        ("id" = Uuid, Path, description = "The task"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the version to complete"),
-    ),
-    responses(
-        (status = 200, description = "The task", body = TaskBody, headers(("ETag" = String))),
-        Refused,
-        Absent,
-        Changed,
-    )
+    params(TaskId, Precondition),
+    responses(TaskAnswer)
 )]
 async fn complete(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Path(id): Path<Uuid>,
     expected: IfMatch,
-) -> Result<Response, Error> {
+) -> Result<TaskAnswer, Error> {
     let work = async {
         let apply = |task: &Task| Ok(task.completed(now()));
         let edit = Edit {
@@ -219,7 +191,10 @@ async fn complete(
             value,
         })
     };
-    Operation::Complete.attempt(user.id, work).await.map(answer)
+    Operation::Complete
+        .attempt(user.id, work)
+        .await
+        .map(TaskAnswer::from)
 }
 
 /// Reopen a completed task
@@ -229,23 +204,15 @@ async fn complete(
     post,
     path = "/v1/tasks/{id}/reopen",
     tag = "tasks",
-    params(
-        ("id" = Uuid, Path, description = "The task"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the version to reopen"),
-    ),
-    responses(
-        (status = 200, description = "The task", body = TaskBody, headers(("ETag" = String))),
-        Refused,
-        Absent,
-        Changed,
-    )
+    params(TaskId, Precondition),
+    responses(TaskAnswer)
 )]
 async fn reopen(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Path(id): Path<Uuid>,
     expected: IfMatch,
-) -> Result<Response, Error> {
+) -> Result<TaskAnswer, Error> {
     let work = async {
         let apply = |task: &Task| Ok(task.reopened());
         let edit = Edit {
@@ -260,13 +227,48 @@ async fn reopen(
             value,
         })
     };
-    Operation::Reopen.attempt(user.id, work).await.map(answer)
+    Operation::Reopen
+        .attempt(user.id, work)
+        .await
+        .map(TaskAnswer::from)
 }
 
-fn answer(task: Task) -> Response {
-    (
-        [(header::ETAG, etag(task.version))],
-        Json(TaskBody::from(task)),
-    )
-        .into_response()
+/// The task that a path names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only its documentation is used")]
+struct TaskId {
+    /// The task
+    id: Uuid,
+}
+
+/// On which version of the task the request depends.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its documentation is used")]
+struct Precondition {
+    /// The ETag of the version that may be changed
+    #[param(rename = "If-Match", nullable = false)]
+    if_match: Option<String>,
+}
+
+/// A task, with its version as ETag.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "The task",
+    headers(("ETag" = String, description = "Its version"))
+)]
+struct TaskAnswer(TaskBody);
+
+impl From<Task> for TaskAnswer {
+    fn from(task: Task) -> Self {
+        Self(TaskBody::from(task))
+    }
+}
+
+impl IntoResponse for TaskAnswer {
+    fn into_response(self) -> Response {
+        ([(header::ETAG, etag(self.0.version))], Json(self.0)).into_response()
+    }
 }

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use events::{contracts::Change, outbox::Entry};
-use service::{Health, database::is_unreachable};
 use sqlx::{
-    FromRow, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query, query::QueryAs,
+    Connection, FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query,
+    query::QueryAs,
 };
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::{
     version::IfMatch,
 };
 use crate::{
-    Error,
+    Error, Store,
     metrics::{TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LOCK, TASK_UPDATE},
 };
 
@@ -73,13 +73,6 @@ const GET_LOCKED: &str = concat!(
     " FROM tasks WHERE id = $1 AND user_id = $2 FOR UPDATE"
 );
 
-/// Where tasks are kept.
-#[derive(Clone)]
-pub(crate) struct Store {
-    pub(super) pool: PgPool,
-    health: Health,
-}
-
 /// A change to be made to one task.
 pub(super) struct Edit<'a> {
     /// The event that tells of it.
@@ -91,10 +84,6 @@ pub(super) struct Edit<'a> {
 }
 
 impl Store {
-    pub(crate) fn new(pool: PgPool, health: Health) -> Self {
-        Self { pool, health }
-    }
-
     /// Keeps a new task.
     pub(super) async fn insert(&self, task: &Task) -> Result<(), Error> {
         self.available()?;
@@ -103,8 +92,9 @@ impl Store {
             bind_task(sqlx::query(INSERT), task).bind(task.created_at),
             entry,
         );
+        let insert = async { query.execute(&mut *self.connection().await?).await };
         TASK_INSERT
-            .run(query.execute(&self.pool))
+            .run(insert)
             .await
             .map_err(|error| self.failed(error))?;
         Ok(())
@@ -113,9 +103,13 @@ impl Store {
     /// A user's task.
     pub(super) async fn get(&self, owner: Uuid, id: Uuid) -> Result<Task, Error> {
         self.available()?;
-        let row = TASK_GET
-            .run(select(GET, owner, id).fetch_optional(&self.pool))
-            .await;
+        let get = async {
+            let mut connection = self.connection().await?;
+            select(GET, owner, id)
+                .fetch_optional(&mut *connection)
+                .await
+        };
+        let row = TASK_GET.run(get).await;
         row.map_err(|error| self.failed(error))?
             .map(Task::from)
             .ok_or(Error::NotFound)
@@ -133,7 +127,7 @@ impl Store {
         for _ in 0..OPTIMISTIC {
             // One connection for both statements.
             let read = async {
-                let mut connection = self.pool.acquire().await?;
+                let mut connection = self.connection().await?;
                 let row = select(GET, owner, id)
                     .fetch_optional(&mut *connection)
                     .await?;
@@ -159,8 +153,10 @@ impl Store {
         id: Uuid,
         edit: &Edit<'_>,
     ) -> Result<(Task, bool), Error> {
+        let mut connection = None;
         let lock = async {
-            let mut transaction = self.pool.begin().await?;
+            let connection = connection.insert(self.connection().await?);
+            let mut transaction = connection.begin().await?;
             let row = select(GET_LOCKED, owner, id)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -210,28 +206,6 @@ impl Store {
         };
         let rows = done.map_err(|error| self.failed(error))?.rows_affected();
         Ok((rows > 0).then_some((after, true)))
-    }
-
-    /// Refuses at once what would only wait for a database that is away. The
-    /// check decides when to try again.
-    pub(super) fn available(&self) -> Result<(), Error> {
-        if self.pool.num_idle() == 0 && self.health.lost("database") {
-            return Err(Error::DatabaseUnavailable);
-        }
-        Ok(())
-    }
-
-    pub(super) fn failed(&self, error: sqlx::Error) -> Error {
-        match error {
-            // The pool keeps trying while nobody answers, so that an absent
-            // database looks like a busy one. The check knows which it is.
-            sqlx::Error::PoolTimedOut if !self.health.lost("database") => Error::Overloaded,
-            error if is_unreachable(&error) => {
-                tracing::debug!(error = %error, "database_unavailable");
-                Error::DatabaseUnavailable
-            }
-            error => Error::Database(error),
-        }
     }
 }
 

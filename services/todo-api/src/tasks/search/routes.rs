@@ -1,4 +1,3 @@
-use axum::extract::State;
 use service::{
     auth::User,
     http::{Json, Query},
@@ -6,18 +5,14 @@ use service::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    super::{
-        Store,
-        body::{TaskBody, TaskPageBody},
-        refusals::{ListRefused, QueryRefused, Refused},
-    },
+    super::body::{TaskBody, TaskPageBody},
     counts::{CountsBody, CountsQuery},
     cursor::Scope,
     filter::{FilterQuery, Filtered},
     order::{PageQuery, parse_limit},
     store::Part,
 };
-use crate::{AppState, Error, metrics::Feature};
+use crate::{AppState, Error, Store, metrics::Feature};
 
 /// The routes of lists, with their documentation.
 pub(in super::super) fn router() -> OpenApiRouter<AppState> {
@@ -35,16 +30,11 @@ pub(in super::super) fn router() -> OpenApiRouter<AppState> {
     path = "/v1/tasks",
     tag = "tasks",
     params(FilterQuery, PageQuery),
-    responses(
-        (status = 200, description = "A page of tasks", body = TaskPageBody),
-        Refused,
-        QueryRefused,
-        ListRefused,
-    )
+    responses((status = 200, description = "A page of tasks", body = TaskPageBody))
 )]
 async fn list(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Query(query): Query<Filtered<PageQuery>>,
 ) -> Result<Json<TaskPageBody>, Error> {
     let (query, page, mut fields) = query.into_parts();
@@ -79,11 +69,11 @@ async fn list(
     path = "/v1/tasks/counts",
     tag = "tasks",
     params(FilterQuery, CountsQuery),
-    responses((status = 200, description = "The counts", body = CountsBody), Refused, QueryRefused)
+    responses((status = 200, description = "The counts", body = CountsBody))
 )]
 async fn counts(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Query(query): Query<Filtered<CountsQuery>>,
 ) -> Result<Json<CountsBody>, Error> {
     let (query, page, mut fields) = query.into_parts();

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        store::{COLUMNS, Row, Store},
+        store::{COLUMNS, Row},
         task::{Priority, Status, Task},
     },
     counts::Counts,
@@ -16,7 +16,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    Error,
+    Error, Store,
     metrics::{TASK_COUNTS, TASK_LIST},
 };
 
@@ -55,7 +55,9 @@ impl Store {
         let limit = part.limit as usize;
         let mut sql = list_sql(owner, part);
         let query = sql.build_query_as::<Placed>();
-        let rows = TASK_LIST.run(query.fetch_all(&self.pool)).await;
+        let rows = TASK_LIST
+            .run(async { query.fetch_all(&mut *self.connection().await?).await })
+            .await;
         let mut rows = rows.map_err(|error| self.failed(error))?;
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -77,7 +79,9 @@ impl Store {
         self.available()?;
         let mut sql = counts_sql(owner, filter, top_tags);
         let query = sql.build_query_as::<Counts>();
-        let counts = TASK_COUNTS.run(query.fetch_one(&self.pool)).await;
+        let counts = TASK_COUNTS
+            .run(async { query.fetch_one(&mut *self.connection().await?).await })
+            .await;
         counts.map_err(|error| self.failed(error))
     }
 }

@@ -1,5 +1,7 @@
 //! The OpenAPI document, made from the handlers' own annotations, and its page.
 
+mod refusals;
+
 use axum::Router;
 use utoipa::{
     Modify, OpenApi, ToSchema,
@@ -87,9 +89,11 @@ pub(crate) struct FieldProblem {
 pub(crate) fn document<S: Clone + Send + Sync + 'static>(
     routes: OpenApiRouter<S>,
 ) -> (Router<S>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (routes, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(routes)
-        .split_for_parts()
+        .split_for_parts();
+    refusals::add(&mut document);
+    (routes, document)
 }
 
 /// `/openapi.json` and the page at `/docs`, which needs nothing from elsewhere.

@@ -1,0 +1,110 @@
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics;
+
+/// Connections that requests leave to what runs beside them, such as the outbox
+/// relay: else the events of the work already accepted would wait for the load.
+const RESERVED: u32 = 2;
+
+/// The pool as requests see it: fewer connections than there are, and a short
+/// wait, so that overload is told and not queued. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    pool: PgPool,
+    slots: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Admission {
+    /// Requests wait up to `patience` for a connection of this pool.
+    pub fn new(pool: PgPool, patience: Duration) -> Self {
+        let all = pool.options().get_max_connections();
+        // A pool too small to share is used whole.
+        let slots = all.saturating_sub(RESERVED).max(all.min(RESERVED));
+        Self {
+            pool,
+            slots: Arc::new(Semaphore::new(slots as usize)),
+            patience,
+        }
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// [`sqlx::Error::PoolTimedOut`] when none became free in time; whatever
+    /// else the pool says.
+    pub async fn connection(&self) -> Result<Admitted<PoolConnection<Postgres>>, sqlx::Error> {
+        let slot = self.slot().await?;
+        let connection = self.pool.acquire().await?;
+        Ok(Admitted { connection, slot })
+    }
+
+    /// A connection with a transaction begun.
+    ///
+    /// # Errors
+    /// As [`Admission::connection`].
+    pub async fn begin(&self) -> Result<Admitted<Transaction<'static, Postgres>>, sqlx::Error> {
+        let slot = self.slot().await?;
+        let connection = self.pool.begin().await?;
+        Ok(Admitted { connection, slot })
+    }
+
+    /// Whether the pool holds a connection that nobody uses.
+    pub fn is_idle(&self) -> bool {
+        self.pool.num_idle() > 0
+    }
+
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        let slot = self.slots.clone().acquire_owned();
+        match tokio::time::timeout(self.patience, slot).await {
+            Ok(Ok(slot)) => Ok(slot),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => {
+                metrics::SHED_BY_DATABASE.increment(1);
+                Err(sqlx::Error::PoolTimedOut)
+            }
+        }
+    }
+}
+
+/// A connection or transaction that holds its place among the admitted.
+#[derive(Debug)]
+pub struct Admitted<C> {
+    // Given back before its place is.
+    connection: C,
+    slot: OwnedSemaphorePermit,
+}
+
+impl Admitted<Transaction<'static, Postgres>> {
+    /// Commits.
+    ///
+    /// # Errors
+    /// What the database says. Whether it was committed is then not known.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        let Self { connection, slot } = self;
+        let committed = connection.commit().await;
+        drop(slot);
+        committed
+    }
+}
+
+impl<C: Deref<Target = PgConnection>> Deref for Admitted<C> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl<C: DerefMut<Target = PgConnection>> DerefMut for Admitted<C> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}

@@ -1,0 +1,142 @@
+//! The database as a request uses it: an admitted connection, or the
+//! transaction that the request's `Idempotency-Key` belongs to. The statements
+//! are in the `store.rs` of each capability.
+
+use std::{
+    convert::Infallible,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use service::{
+    Health,
+    database::{Admission, Admitted, is_unreachable},
+};
+use sqlx::{PgConnection, Postgres, Transaction, pool::PoolConnection};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::{AppState, Error};
+
+/// Where tasks are kept. As an extractor it is bound to the request's
+/// transaction, if there is one.
+#[derive(Clone)]
+pub(crate) struct Store {
+    admission: Admission,
+    health: Health,
+    unit: Option<Unit>,
+}
+
+/// A transaction that everything a request does is part of.
+#[derive(Clone)]
+pub(crate) struct Unit(Arc<Mutex<Admitted<Transaction<'static, Postgres>>>>);
+
+impl Unit {
+    /// The transaction, once nobody else holds it.
+    #[expect(
+        dead_code,
+        reason = "for the layer of Idempotency-Key, which comes next"
+    )]
+    pub(crate) fn into_inner(self) -> Option<Admitted<Transaction<'static, Postgres>>> {
+        Arc::into_inner(self.0).map(Mutex::into_inner)
+    }
+}
+
+impl Store {
+    pub(crate) fn new(admission: Admission, health: Health) -> Self {
+        Self {
+            admission,
+            health,
+            unit: None,
+        }
+    }
+
+    /// A connection, within the request's transaction if it has one. Hold one at
+    /// a time: in a transaction there is no other.
+    pub(crate) async fn connection(&self) -> Result<Connection, sqlx::Error> {
+        match &self.unit {
+            Some(unit) => Ok(Connection::Unit(unit.0.clone().lock_owned().await)),
+            None => self.admission.connection().await.map(Connection::Admitted),
+        }
+    }
+
+    /// A transaction for all that a request does.
+    #[expect(
+        dead_code,
+        reason = "for the layer of Idempotency-Key, which comes next"
+    )]
+    pub(crate) async fn unit(&self) -> Result<Unit, sqlx::Error> {
+        let transaction = self.admission.begin().await?;
+        Ok(Unit(Arc::new(Mutex::new(transaction))))
+    }
+
+    /// Refuses at once what would only wait for a database that is away. The
+    /// check decides when to try again.
+    pub(crate) fn available(&self) -> Result<(), Error> {
+        if !self.admission.is_idle() && self.health.lost("database") {
+            return Err(Error::DatabaseUnavailable);
+        }
+        Ok(())
+    }
+
+    /// What a failed query means to the caller.
+    pub(crate) fn failed(&self, error: sqlx::Error) -> Error {
+        match error {
+            // The pool keeps trying while nobody answers, so that an absent
+            // database looks like a busy one. The check knows which it is.
+            sqlx::Error::PoolTimedOut if !self.health.lost("database") => Error::Overloaded,
+            error if is_unreachable(&error) => {
+                tracing::debug!(error = %error, "database_unavailable");
+                Error::DatabaseUnavailable
+            }
+            error if is_canceled(&error) => Error::TooSlow,
+            error => Error::Database(error),
+        }
+    }
+}
+
+/// Whether the database gave up a statement that took too long.
+fn is_canceled(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "57014")
+}
+
+impl FromRequestParts<AppState> for Store {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(Self {
+            unit: parts.extensions.get::<Unit>().cloned(),
+            ..state.store.clone()
+        })
+    }
+}
+
+/// A connection to run statements on.
+pub(crate) enum Connection {
+    /// One of its own.
+    Admitted(Admitted<PoolConnection<Postgres>>),
+    /// That of the request's transaction.
+    Unit(OwnedMutexGuard<Admitted<Transaction<'static, Postgres>>>),
+}
+
+impl Deref for Connection {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Admitted(connection) => connection,
+            Self::Unit(transaction) => transaction,
+        }
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Admitted(connection) => connection,
+            Self::Unit(transaction) => transaction,
+        }
+    }
+}
