@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One field of the request that will not do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,7 +137,24 @@ impl Problem {
     }
 }
 
-/// The document as it is sent.
+/// As the document that is sent.
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let context = telemetry::current();
+        let document = Document {
+            r#type: format!("urn:glasshouse:problem:{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: &self.detail,
+            errors: &self.errors,
+            request_id: context.as_ref().and_then(telemetry::Context::request_id),
+            trace_id: context.as_ref().map(telemetry::Context::trace_id),
+        };
+        document.serialize(serializer)
+    }
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: String,
@@ -156,19 +173,8 @@ struct Document<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let context = telemetry::current();
-        let document = Document {
-            r#type: format!("urn:glasshouse:problem:{}", self.code),
-            title: self.title,
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: &self.detail,
-            errors: &self.errors,
-            request_id: context.as_ref().and_then(telemetry::Context::request_id),
-            trace_id: context.as_ref().map(telemetry::Context::trace_id),
-        };
         // Strings and numbers always serialize.
-        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(

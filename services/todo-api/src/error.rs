@@ -49,7 +49,8 @@ impl Error {
         self.problem().status.is_server_error()
     }
 
-    fn problem(&self) -> Problem {
+    /// The answer.
+    pub(crate) fn problem(&self) -> Problem {
         match self {
             Self::Invalid(errors) => Problem::invalid(errors.clone()),
             Self::Cursor => Problem::new(

@@ -40,6 +40,7 @@ pub const FEATURE_USAGE: Metric = Metric::counter(
             "filter",
             "search",
             "sort",
+            "bulk",
         ],
     )],
 );
@@ -98,11 +99,13 @@ pub enum Feature {
     Search,
     /// An order was chosen.
     Sort,
+    /// Many tasks were changed at once.
+    Bulk,
 }
 
 impl Feature {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Reminder,
         Self::Tag,
         Self::Priority,
@@ -111,6 +114,7 @@ impl Feature {
         Self::Filter,
         Self::Search,
         Self::Sort,
+        Self::Bulk,
     ];
 
     const fn label(self) -> &'static str {
@@ -123,6 +127,7 @@ impl Feature {
             Self::Filter => "filter",
             Self::Search => "search",
             Self::Sort => "sort",
+            Self::Bulk => "bulk",
         }
     }
 

@@ -130,6 +130,7 @@ mod tests {
             paths,
             [
                 "/v1/tasks",
+                "/v1/tasks/bulk",
                 "/v1/tasks/counts",
                 "/v1/tasks/{id}",
                 "/v1/tasks/{id}/complete",

@@ -1,6 +1,7 @@
 //! Tasks: what they are, what may be sent, how they are kept.
 
 mod body;
+mod bulk;
 mod count;
 mod domain;
 mod fields;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Operation,
     body::{NewTaskBody, TaskBody, TaskPatchBody},
+    bulk,
     domain::now,
     operation::Done,
     search,
@@ -29,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(complete))
         .routes(routes!(reopen))
         .merge(search::router())
+        .merge(bulk::router())
 }
 
 /// Starts the HTTP series of these routes at zero.
@@ -37,6 +39,7 @@ pub(crate) fn start_series() {
         (Method::POST, "/v1/tasks", StatusCode::CREATED),
         (Method::GET, "/v1/tasks", StatusCode::OK),
         (Method::GET, "/v1/tasks/counts", StatusCode::OK),
+        (Method::POST, "/v1/tasks/bulk", StatusCode::MULTI_STATUS),
         (Method::GET, "/v1/tasks/{id}", StatusCode::OK),
         (Method::PATCH, "/v1/tasks/{id}", StatusCode::OK),
         (Method::DELETE, "/v1/tasks/{id}", StatusCode::NO_CONTENT),

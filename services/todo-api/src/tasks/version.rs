@@ -37,6 +37,14 @@ impl IfMatch {
         versions.map_or(Self::Any, Self::Versions)
     }
 
+    /// From a body, where it is one text.
+    pub(super) fn of(tags: Option<&str>) -> Self {
+        // What cannot be a header matches nothing, as a tag that is not ours.
+        let value =
+            tags.map(|tags| HeaderValue::from_str(tags).unwrap_or(HeaderValue::from_static("")));
+        Self::parse(value.iter())
+    }
+
     pub(super) fn check(&self, version: i64) -> Result<(), Error> {
         match self {
             Self::Any => Ok(()),
@@ -72,6 +80,13 @@ mod tests {
         assert!(matches(&["\"2\", \"3\""], 3) && matches(&["\"2\"", "\"3\""], 3));
         assert!(!matches(&["\"2\""], 3) && !matches(&["W/\"3\""], 3));
         assert!(!matches(&["3"], 3) && !matches(&["\"abc\""], 3) && !matches(&[""], 3));
+    }
+
+    #[test]
+    fn a_body_names_versions_as_a_header_does() {
+        assert_eq!(IfMatch::of(None), IfMatch::Any);
+        assert_eq!(IfMatch::of(Some("\"3\"")), IfMatch::Versions(vec![3]));
+        assert!(IfMatch::of(Some("\n")).check(3).is_err());
     }
 
     #[test]

@@ -31,6 +31,7 @@ async fn the_document_is_openapi_3_1_and_lists_every_route() {
         "GET /v1/tasks",
         "POST /v1/tasks",
         "GET /v1/tasks/counts",
+        "POST /v1/tasks/bulk",
         "GET /v1/tasks/{id}",
         "PATCH /v1/tasks/{id}",
         "DELETE /v1/tasks/{id}",

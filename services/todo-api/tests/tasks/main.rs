@@ -2,6 +2,7 @@
 //! that it leaves on Kafka.
 #![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
+mod bulk;
 mod changes;
 mod client;
 mod document;
