@@ -1,23 +1,16 @@
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
 use http::StatusCode;
 use service::{auth::User, http::Json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    super::{
-        Store,
-        operation::Done,
-        refusals::{BodyRefused, Refused},
-        store::Edit,
-        version::IfMatch,
-    },
+    super::{operation::Done, store::Edit, version::IfMatch},
     action::Action,
     body::{BulkAnswer, BulkBody, BulkResult},
 };
-use crate::{AppState, Error, metrics::Feature};
+use crate::{AppState, Error, Store, metrics::Feature};
 
 /// When this has passed, what was not begun is refused: the rest has to be
 /// answered before the request's own deadline.
@@ -37,15 +30,11 @@ pub(in super::super) fn router() -> OpenApiRouter<AppState> {
     path = "/v1/tasks/bulk",
     tag = "tasks",
     request_body = BulkBody,
-    responses(
-        (status = 207, description = "What became of each task", body = BulkAnswer),
-        Refused,
-        BodyRefused,
-    )
+    responses((status = 207, description = "What became of each task", body = BulkAnswer))
 )]
 async fn bulk(
     user: User,
-    State(store): State<Store>,
+    store: Store,
     Json(body): Json<BulkBody>,
 ) -> Result<(StatusCode, Json<BulkAnswer>), Error> {
     let bulk = body.into_bulk()?;
