@@ -1,16 +1,19 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
 
 use crate::backing::{KafkaChoice, RedisChoice};
 use crate::progress::Progress;
-use crate::state::StateFile;
+use crate::state::{RunState, StateFile};
 use crate::tools::{self, Tools};
-use crate::{command, project, up};
+use crate::{command, journey, probe, project, provision, up};
 
 /// Starts Glasshouse with everything it needs, and shows what it does.
 #[derive(Debug, Parser)]
@@ -48,7 +51,12 @@ enum Command {
         lines: usize,
     },
     /// Follow one action through the whole system, and look it up in metrics, traces and logs
-    Journey,
+    Journey(Journey),
+    /// Make what containers need before they start: secrets, topics
+    Provision {
+        #[command(subcommand)]
+        what: Provision,
+    },
     /// Build Collector, Jaeger, Loki and daprd from their Go modules, once for all checkouts
     Tools {
         /// Only these
@@ -62,6 +70,40 @@ enum Command {
         /// The command and its arguments
         #[arg(last = true, required = true)]
         command: Vec<String>,
+    },
+}
+
+/// Without an address of its own it is made through what `glasshouse up` started.
+#[derive(Args, Debug)]
+struct Journey {
+    /// Go on as a synthetic probe: make it again after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..))]
+    every: Option<u64>,
+    /// Where the probe shows its metrics
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9104")]
+    metrics: SocketAddr,
+    /// The gateway of a system that runs elsewhere; an account is opened there
+    #[arg(long, value_name = "URL")]
+    gateway: Option<Url>,
+    /// The brokers of that system, to time what is between the hops
+    #[arg(long, value_name = "BROKERS", requires = "gateway")]
+    kafka: Option<String>,
+    /// Ask a running probe whether it is well: exit code 0 or 1
+    #[arg(long, conflicts_with_all = ["every", "gateway"])]
+    health: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Provision {
+    /// Passwords, keys and tokens that are missing, each in the folder of those who need it
+    Secrets {
+        /// Holds a folder for each of them
+        folder: PathBuf,
+    },
+    /// The topics that are missing
+    Topics {
+        /// Bootstrap brokers
+        brokers: String,
     },
 }
 
@@ -128,12 +170,13 @@ impl Cli {
                 command::logs::run(&home()?, service.as_deref(), follow, lines).await?;
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Journey => {
-                let run = StateFile::in_folder(&home()?).load();
-                let run = run.filter(crate::state::RunState::is_alive);
-                let run =
-                    run.context("Glasshouse is not running here; `glasshouse up` starts it")?;
-                Ok(command::journey::report(command::journey::make(&run).await))
+            Command::Journey(journey) => journey.run(home).await,
+            Command::Provision { what } => {
+                match what {
+                    Provision::Secrets { folder } => provision::secrets(&folder)?,
+                    Provision::Topics { brokers } => provision::topics(&brokers).await?,
+                }
+                Ok(ExitCode::SUCCESS)
             }
             Command::Tools { names } => {
                 let tools = Tools::load(&project::root()?)?;
@@ -142,6 +185,33 @@ impl Cli {
             }
             Command::Backing { command } => Ok(exit_code(command::backing::run(&command).await?)),
         }
+    }
+}
+
+impl Journey {
+    async fn run(self, home: impl FnOnce() -> Result<PathBuf>) -> Result<ExitCode> {
+        if self.health {
+            return probe::health(self.metrics).await;
+        }
+        let elsewhere = self.gateway.is_some();
+        let options = match self.gateway {
+            Some(gateway) => command::journey::elsewhere(gateway, self.kafka),
+            None => {
+                let run = StateFile::in_folder(&home()?).load();
+                let run = run.filter(RunState::is_alive);
+                let run =
+                    run.context("Glasshouse is not running here; `glasshouse up` starts it")?;
+                command::journey::options(&run)?
+            }
+        };
+        if let Some(seconds) = self.every {
+            let every = Duration::from_secs(seconds);
+            return probe::run(options, every, self.metrics, elsewhere).await;
+        }
+        if elsewhere {
+            journey::register(&options).await?;
+        }
+        Ok(command::journey::report(journey::run(&options).await))
     }
 }
 

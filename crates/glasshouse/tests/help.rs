@@ -12,6 +12,7 @@ fn help_is_as_agreed() {
         vec!["status"],
         vec!["logs"],
         vec!["journey"],
+        vec!["provision"],
         vec!["tools"],
         vec!["backing"],
     ] {

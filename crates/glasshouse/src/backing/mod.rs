@@ -22,11 +22,12 @@ use anyhow::{Context, Result};
 
 pub use kafka::{Kafka, KafkaChoice};
 pub use mock_kafka::LIMITS as MOCK_KAFKA_LIMITS;
-pub use place::{Place, write_secret};
+pub use place::{Place, random_secret, write_secret};
 pub use ports::{Port, Ports};
 pub use postgres::{Postgres, PostgresOptions};
 pub use redis::{Redis, RedisChoice};
 pub use scratch::{clean, scratch};
+pub use topics::create_topics;
 
 /// Told what takes its time.
 pub type Note = Arc<dyn Fn(&str) + Send + Sync>;

@@ -160,8 +160,7 @@ impl Place {
         match fs::read_to_string(&path) {
             Ok(secret) => Ok(secret.trim_end().to_owned()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let bytes: [u8; 24] = rand::rng().random();
-                let secret = hex(&bytes);
+                let secret = random_secret();
                 write_secret(&path, &secret)?;
                 Ok(secret)
             }
@@ -205,6 +204,12 @@ pub fn write_secret(path: &Path, content: &str) -> Result<()> {
 fn outside_of(root: &Path) -> PathBuf {
     let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
     Path::new(ELSEWHERE).join(format!("glasshouse-{}", &hex(&digest)[..12]))
+}
+
+/// A new password or token: 192 random bits, in hexadecimal, so that no format
+/// needs it escaped.
+pub fn random_secret() -> String {
+    hex(&rand::rng().random::<[u8; 24]>())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use url::Url;
+use uuid::Uuid;
 
+use crate::backing::random_secret;
 use crate::journey::{self, Options, Report};
 use crate::output;
 use crate::state::RunState;
@@ -31,6 +33,20 @@ pub fn options(run: &RunState) -> Result<Options> {
         user: DEMO.0.to_owned(),
         password: DEMO.1.to_owned(),
     })
+}
+
+/// A system that the launcher did not start, and a new account to open there.
+pub fn elsewhere(gateway: Url, kafka: Option<String>) -> Options {
+    Options {
+        gateway,
+        kafka,
+        topic_prefix: String::new(),
+        prometheus: None,
+        jaeger: None,
+        loki: None,
+        user: format!("journey-{}@glasshouse.example", Uuid::new_v4().simple()),
+        password: random_secret(),
+    }
 }
 
 /// Makes the journey through a run.

@@ -19,6 +19,20 @@ use super::Options;
 const PATIENCE: Duration = Duration::from_secs(15);
 const TEXT: &str = "add a task look at the trace of this journey, remind me in 1 second";
 
+/// Opens an account of that name and password.
+pub(super) async fn register(options: &Options, http: &reqwest::Client) -> Result<()> {
+    let url = options.gateway.join("/api/auth/register")?;
+    let account = json!({
+        "email": options.user, "password": options.password, "name": "Journey",
+    });
+    let status = http.post(url).json(&account).send().await?.status();
+    ensure!(
+        status.is_success(),
+        "opening an account was answered {status}"
+    );
+    Ok(())
+}
+
 /// Signs in: the access token.
 pub(super) async fn sign_in(options: &Options, http: &reqwest::Client) -> Result<String> {
     let url = options.gateway.join("/api/auth/login")?;

@@ -68,15 +68,27 @@ impl Trace {
     }
 }
 
+/// Opens the account that `options` name, for a system that has no demo account.
+///
+/// # Errors
+/// When the gateway does not answer, or refuses it.
+pub async fn register(options: &Options) -> Result<()> {
+    chat::register(options, &client()?).await
+}
+
+fn client() -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder()
+        .timeout(std::time::Duration::from_secs(10))
+        .build()?)
+}
+
 /// Makes the journey. A hop that fails ends it and is in the report.
 ///
 /// # Errors
 /// When it could not even begin: no HTTP client, no tap on a broker that is
 /// there.
 pub async fn run(options: &Options) -> Result<Report> {
-    let http = reqwest::Client::builder()
-        .timeout(std::time::Duration::from_secs(10))
-        .build()?;
+    let http = client()?;
     let trace = Trace::begin();
     let before = lookup::Before::take(options, &http).await;
     let tap = match &options.kafka {

@@ -38,7 +38,10 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     command
         .arg("--home")
         .arg(place.root())
-        .args(["up", "--supervisor", "--no-journey"]);
+        .args(["up", "--supervisor"]);
+    if !options.journey {
+        command.arg("--no-journey");
+    }
     if !options.tools {
         command.arg("--no-tools");
     }

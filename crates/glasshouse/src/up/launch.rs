@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::future::{join_all, try_join_all};
+use nix::sys::signal::Signal;
 use tokio::task::JoinSet;
 
 use super::Options;
 use super::observability::{self, Ahead, Part};
-use super::plan::{KAFKA, POSTGRES, REDIS, SERVICES};
+use super::plan::{KAFKA, POSTGRES, PROBE, PROBE_EVERY, PROBE_PORT, REDIS, SERVICES};
 use super::services::{self, Services, Settled};
 use super::show::Show;
 use super::targets::Targets;
 use crate::backing::{
-    Kafka, MOCK_KAFKA_LIMITS, Note, Place, Ports, Postgres, PostgresOptions, Redis, kafka,
+    Kafka, MOCK_KAFKA_LIMITS, Note, Place, Port, Ports, Postgres, PostgresOptions, Redis, kafka,
 };
 use crate::components::{Component, State};
-use crate::supervise::Process;
+use crate::supervise::{Process, Ready, Spec};
 
 /// Watchers of every process; they stop watching when this is dropped.
 pub(super) type Watchers = JoinSet<()>;
@@ -44,6 +46,7 @@ impl Launch {
         };
         let (serving, ()) = tokio::join!(self.serving(&services, &targets), observed);
         serving?;
+        self.probe(&targets).await;
         let mut watchers = Watchers::new();
         for process in self.place.processes() {
             // One that never came up has said so already.
@@ -175,6 +178,50 @@ impl Launch {
             })
             .await?;
         targets.add(name, settled.admin.address())
+    }
+
+    /// The journey's probe: this program once more, as a process of its own, as
+    /// in a container. Nothing waits for it.
+    async fn probe(&self, targets: &Targets) {
+        if self.options.once || !self.options.journey {
+            return self.show.board.update(PROBE, |row| {
+                row.state = State::Off;
+                row.notes = vec!["left out by --once or --no-journey".into()];
+                row.command = Some("glasshouse up".into());
+            });
+        }
+        let start = |_| async {
+            let port = self.ports.pick(PROBE_PORT)?;
+            let home = self.place.root().display().to_string();
+            let every = PROBE_EVERY.as_secs().to_string();
+            let spec = Spec {
+                name: PROBE.to_owned(),
+                program: std::env::current_exe()?,
+                arguments: ["--home", &home, "journey", "--every", &every, "--metrics"]
+                    .map(ToOwned::to_owned)
+                    .into_iter()
+                    .chain([port.address().to_string()])
+                    .collect(),
+                environment: BTreeMap::new(),
+                directory: self.project.clone(),
+                account: None,
+                stop_signal: Signal::SIGTERM,
+                ready: Ready::Port(port.address()),
+                ready_within: Duration::from_secs(10),
+            };
+            let process = self.place.start(spec).await?;
+            targets.add(PROBE, port.address())?;
+            Ok((process, port))
+        };
+        let describe = |(process, port): &(Process, Port), row: &mut Component| {
+            row.admin = Some(format!("http://{}", port.address()));
+            row.notice(*port);
+            row.version = env!("CARGO_PKG_VERSION").to_owned();
+            row.pid = process.pid();
+        };
+        if let Err(error) = self.show.bring(PROBE, start, describe).await {
+            self.show.progress.say(&format!("{error:#}"));
+        }
     }
 
     /// One that nothing waits for: that it fails is a row of the table.

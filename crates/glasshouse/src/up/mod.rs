@@ -2,7 +2,6 @@
 
 mod already;
 mod detach;
-mod keys;
 mod launch;
 mod observability;
 mod plan;
@@ -135,7 +134,8 @@ async fn run_until_asked(
 ) -> ExitCode {
     board.enter(Phase::Ready);
     progress.say(&format!("\n{}\n", table::render(&board.snapshot())));
-    if options.journey {
+    // The process that `detach` leaves running leaves the journey to its parent.
+    if options.journey && !options.supervisor {
         let run = board.snapshot();
         let code = tokio::select! {
             made = command::journey::make(&run) => command::journey::report(made),

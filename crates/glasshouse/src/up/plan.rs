@@ -1,5 +1,7 @@
 //! The rows of the table.
 
+use std::time::Duration;
+
 use crate::components::Component;
 
 /// The three services, in the order in which requests meet them.
@@ -41,6 +43,11 @@ pub(super) const PROMETHEUS: &str = "prometheus";
 pub(super) const COLLECTOR: &str = "otel-collector";
 pub(super) const JAEGER: &str = "jaeger";
 pub(super) const LOKI: &str = "loki";
+pub(super) const PROBE: &str = "probe";
+/// Where the probe shows its metrics.
+pub(super) const PROBE_PORT: u16 = 9104;
+/// How often it makes the journey.
+pub(super) const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// Everything there could be.
 pub(super) fn components() -> Vec<Component> {
@@ -53,6 +60,7 @@ pub(super) fn components() -> Vec<Component> {
         (COLLECTOR, "traces and logs on their way"),
         (JAEGER, "traces"),
         (LOKI, "log search"),
+        (PROBE, "the journey, every 30 s"),
     ];
     let rows = services.chain(backing);
     rows.map(|(name, what)| Component::new(name, what))

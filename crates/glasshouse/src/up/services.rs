@@ -9,12 +9,12 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use url::Url;
 
-use super::keys::{self, KeyFiles};
 use super::observability::Links;
 use super::plan::{SERVICES, Service};
 use super::programs;
 use crate::backing::{Place, Port, Ports, Postgres, write_secret};
 use crate::http;
+use crate::signing::{self, KeyFiles};
 use crate::supervise::{self, Process, Ready, Spec};
 
 /// A service may take this long to end; all of the system has ten seconds.
@@ -52,7 +52,7 @@ impl Services {
         let settled = SERVICES.into_iter().map(settle).collect::<Result<_>>()?;
         Ok(Self {
             folder: programs::folder()?,
-            keys: keys::ensure(place)?,
+            keys: signing::ensure(place)?,
             links,
             settled,
         })

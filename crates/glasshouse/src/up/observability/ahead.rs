@@ -48,6 +48,7 @@ impl Site<'_> {
         // A copy, as it looks for targets beside its configuration.
         let source = self.project.join("infra/prometheus/prometheus.yml");
         fs::copy(&source, &config).with_context(|| source.display().to_string())?;
+        copy_rules(&self.project.join("alerts/rules"), &folder.join("rules"))?;
         let start = Start {
             name: PROMETHEUS,
             found,
@@ -193,6 +194,17 @@ impl Site<'_> {
             targets,
         })
     }
+}
+
+/// The rules as they are now: what an earlier run had is gone.
+fn copy_rules(from: &Path, to: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 pub(super) fn url(port: Port) -> String {
