@@ -13,7 +13,7 @@ target = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed -n 's/.*"t
 glasshouse = $(target)/debug/glasshouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page tools down fmt lint bench-start bench-telemetry bench-load packages services release
+.PHONY: help demo test test-page tools down fmt lint bench-events bench-start bench-telemetry bench-load packages services release
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,6 +50,9 @@ bench-telemetry: release ## Measure the CPU that telemetry costs a request: PAIR
 bench-load: packages ## Measure the load generator beside wrk and hey, one core each: ROUNDS=7 ROUND_SECONDS=3
 	@infra/native/packages.sh wrk:wrk hey:hey taskset:util-linux
 	@$(patiently) $(CARGO) bench --quiet --package loadtest --bench load
+
+bench-events: release ## Measure relay and consumer against the same work without them: PAIRS=5
+	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench events
 
 release: packages
 	@$(patiently) $(CARGO) build --release --workspace

@@ -14,7 +14,8 @@ use telemetry::untraced;
 const REMEMBERED_DAYS: i32 = 14;
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Writes rows for `events` and answers which of them are new to `group`.
+/// Writes rows for `events` and answers which of them are new to `group`. In order
+/// of their ids: two who take up the same ones wait, and do not deadlock.
 pub(crate) async fn take_up(
     tx: &mut PgConnection,
     group: &str,
@@ -25,6 +26,7 @@ pub(crate) async fn take_up(
             sqlx::query_scalar(
                 "INSERT INTO inbox (event_id, consumer_group)
                  SELECT event_id, $2 FROM unnest($1::uuid[]) AS delivered(event_id)
+                 ORDER BY event_id
                  ON CONFLICT DO NOTHING RETURNING event_id",
             )
             .bind(events)

@@ -17,6 +17,7 @@ mod inbox;
 pub mod metrics;
 pub mod outbox;
 pub mod producer;
+pub mod redrive;
 pub mod topics;
 
 pub use backoff::Backoff;

@@ -178,6 +178,8 @@ pub static OUTBOX_READ: Query = Query::new("outbox_read", "SELECT", "outbox");
 pub static OUTBOX_DELETE: Query = Query::new("outbox_delete", "DELETE", "outbox");
 /// Marks what was refused.
 pub static OUTBOX_MARK: Query = Query::new("outbox_mark", "UPDATE", "outbox");
+/// Asks for leave to wait for a notification, and gives it up.
+pub static OUTBOX_REST: Query = Query::new("outbox_rest", "SELECT", "outbox");
 /// Counts what waits.
 pub static OUTBOX_COUNT: Query = Query::new("outbox_count", "SELECT", "outbox");
 /// Forgets what took effect long ago.
@@ -189,6 +191,7 @@ pub const OUTBOX_QUERIES: &[&Query] = &[
     &OUTBOX_READ,
     &OUTBOX_DELETE,
     &OUTBOX_MARK,
+    &OUTBOX_REST,
     &OUTBOX_COUNT,
 ];
 /// Queries of a service that consumes.

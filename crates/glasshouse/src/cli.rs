@@ -57,6 +57,12 @@ enum Command {
         #[command(subcommand)]
         what: Provision,
     },
+    /// Show what lies with the dead letters of a topic, and send it back
+    ///
+    /// What was sent and acknowledged is removed there; the rest is left. A message that
+    /// fails again returns with its history. Whatever took effect before is known by its
+    /// id, and changes nothing a second time.
+    Redrive(command::redrive::Redrive),
     /// Build Collector, Jaeger, Loki and daprd from their Go modules, once for all checkouts
     Tools {
         /// Only these
@@ -178,6 +184,7 @@ impl Cli {
                 }
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Redrive(asked) => command::redrive::run(&home()?, asked).await,
             Command::Tools { names } => {
                 let tools = Tools::load(&project::root()?)?;
                 tools::build(&tools, &names, &Progress::new()).await?;

@@ -101,15 +101,60 @@ impl Kafka {
             .await
             .expect("the thread that reads")
     }
+
+    /// What a group has committed of a topic, by partition.
+    ///
+    /// # Panics
+    /// When the broker does not say.
+    pub async fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+        let (brokers, group) = (self.brokers.clone(), group.to_owned());
+        let topic = topic.to_owned();
+        tokio::task::spawn_blocking(move || committed(&brokers, &group, &topic))
+            .await
+            .expect("the thread that asks")
+    }
+}
+
+fn client(brokers: &str, group: &str) -> BaseConsumer {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("a consumer")
+}
+
+fn committed(brokers: &str, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+    let consumer = client(brokers, group);
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE);
+    let metadata = metadata.expect("metadata");
+    let mut asked = TopicPartitionList::new();
+    for partition in metadata.topics()[0].partitions() {
+        asked.add_partition(topic, partition.id());
+    }
+    // A group that has just been made may have no coordinator yet.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let answer = loop {
+        match consumer.committed_offsets(asked.clone(), PATIENCE) {
+            Ok(answer) => break answer,
+            Err(error) if std::time::Instant::now() > deadline => {
+                panic!("committed offsets: {error}")
+            }
+            Err(_) => drop(consumer.poll(POLL)),
+        }
+    };
+    let elements = answer.elements();
+    let known = elements.iter().filter_map(|element| {
+        let Offset::Offset(offset) = element.offset() else {
+            return None;
+        };
+        Some((element.partition(), offset))
+    });
+    known.collect()
 }
 
 fn read(brokers: &str, topic: &str) -> Vec<Record> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("group.id", "testkit")
-        .set("enable.auto.commit", "false")
-        .create()
-        .expect("a consumer");
+    let consumer = client(brokers, "testkit");
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE);
     let metadata = metadata.expect("metadata");
     let mut assigned = TopicPartitionList::new();

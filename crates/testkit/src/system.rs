@@ -3,7 +3,10 @@
 use glasshouse::backing::topics;
 use serde_json::json;
 
-use crate::{Backing, Database, KeyPair, OtlpReceiver, Service, ServiceBuilder, Socket, unique};
+use crate::{
+    Backing, Database, Kafka, KeyPair, OtlpReceiver, Record, Service, ServiceBuilder, Socket,
+    eventually, unique,
+};
 
 /// What a system is started with.
 pub struct SystemBuilder {
@@ -52,6 +55,25 @@ impl SystemBuilder {
             .iter()
             .position(|name| *name == service);
         &self.databases[index.expect("a service")]
+    }
+
+    /// All that lies on a topic, once everything has left the outbox of the service
+    /// that publishes there.
+    ///
+    /// # Panics
+    /// When something stays in the outbox.
+    pub async fn published(&self, service: &str, topic: &str) -> Vec<Record> {
+        let pool = self.database(service).pool().await;
+        eventually("the outbox is empty", || async {
+            let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+                .fetch_one(&pool)
+                .await
+                .expect("a count");
+            (waiting == 0).then_some(())
+        })
+        .await;
+        let kafka = Kafka::new(&self.backing.kafka);
+        kafka.read(&format!("{}{topic}", self.prefix)).await
     }
 
     fn service(&self, name: &str) -> ServiceBuilder {

@@ -99,18 +99,7 @@ async fn a_second_delivery_of_an_event_changes_nothing() {
     assert_eq!(samples.sum("kafka_duplicates_skipped_total", &TOPIC), 1.0);
     assert_eq!(samples.sum("kafka_dead_letters_total", &TOPIC), 0.0);
 
-    let pool = parts.database("event-worker").pool().await;
-    eventually("the outbox is empty", || async {
-        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
-            .fetch_one(&pool)
-            .await
-            .expect("a count");
-        (waiting == 0).then_some(())
-    })
-    .await;
-    let notifications = kafka
-        .read(&format!("{}notifications.v1", parts.prefix))
-        .await;
+    let notifications = parts.published("event-worker", "notifications.v1").await;
     let of = |record: &Record| {
         let task = record.json()["task"]["id"].clone();
         let about = |told: &&Record| told.json()["task_id"] == task;

@@ -26,6 +26,9 @@ pub struct Settings {
     pub budget: Budget,
     /// How long work in hand may take when partitions are let go.
     pub drain: Duration,
+    /// How long the member may stay away from its group's callbacks. No work is
+    /// done there, so no handler ever takes from it.
+    pub max_poll_interval: Duration,
 }
 
 impl Settings {
@@ -38,6 +41,7 @@ impl Settings {
             prefix: prefix.to_owned(),
             budget: Budget::default(),
             drain: Duration::from_secs(10),
+            max_poll_interval: Duration::from_secs(300),
         }
     }
 
@@ -50,6 +54,10 @@ impl Settings {
             // broker allows by default.
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1500")
+            .set(
+                "max.poll.interval.ms",
+                self.max_poll_interval.as_millis().to_string(),
+            )
             .set("auto.offset.reset", "earliest")
             // Offsets are committed by us, when the effect is.
             .set("enable.auto.commit", "false")

@@ -1,6 +1,7 @@
 //! Messages that cannot take effect go to `<topic>.dlq`, as they came, with
 //! headers that say why. A message that was sent back and fails again keeps its
-//! history: attempts add up, origin and first failure stay.
+//! history: attempts add up, origin and first failure stay, and each earlier death
+//! is a line of `dlq_history`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rdkafka::Message;
@@ -10,21 +11,29 @@ use super::retry::Verdict;
 use crate::producer::{ProduceError, Producer, Record};
 use crate::topics::Topic;
 
-const CAUSE: &str = "dlq_cause";
+pub(crate) const CAUSE: &str = "dlq_cause";
 const DETAIL: &str = "dlq_detail";
 const ORIGIN_TOPIC: &str = "dlq_origin_topic";
 const ORIGIN_PARTITION: &str = "dlq_origin_partition";
 const ORIGIN_OFFSET: &str = "dlq_origin_offset";
 const ATTEMPTS: &str = "dlq_attempts";
 const FIRST_FAILED_AT: &str = "dlq_first_failed_at";
-const LAST_FAILED_AT: &str = "dlq_last_failed_at";
+pub(crate) const LAST_FAILED_AT: &str = "dlq_last_failed_at";
 const PREFIX: &str = "dlq_";
 
+/// Earlier deaths, one in each line, the latest last.
+const HISTORY: &str = "dlq_history";
+/// Set where the body did not fit, and stayed at the origin.
+pub(crate) const BODY_LEFT: &str = "dlq_body_left";
+/// How often it was sent back.
+pub(crate) const REDRIVES: &str = "dlq_redrives";
 /// Set on a message that is sent back to its topic.
-pub const REDRIVEN_AT: &str = "dlq_redriven_at";
+pub(crate) const REDRIVEN_AT: &str = "dlq_redriven_at";
 
 /// A detail is for a person to read, not a place for a body to hide in.
 const DETAIL_CHARS: usize = 500;
+/// Of so many deaths the history tells.
+const REMEMBERED: usize = 10;
 
 /// Sends a message to the dead letters of `topic`, and waits for the broker.
 pub(super) async fn send<M: Message>(
@@ -33,14 +42,18 @@ pub(super) async fn send<M: Message>(
     message: &M,
     verdict: &Verdict,
 ) -> Result<(), ProduceError> {
-    let record = |body, detail: &str| Record {
+    let record = |body, headers| Record {
         topic: topic.dead_letters(),
         key: message.key(),
         body,
-        headers: headers(topic, message, verdict, detail),
+        headers,
+        timestamp: None,
     };
     match producer
-        .send(record(message.payload(), &verdict.detail))
+        .send(record(
+            message.payload(),
+            headers(topic, message, verdict, &verdict.detail),
+        ))
         .await
     {
         Err(ProduceError::Refused {
@@ -54,7 +67,11 @@ pub(super) async fn send<M: Message>(
                 verdict.detail,
                 message.payload().map_or(0, <[u8]>::len)
             );
-            producer.send(record(None, &detail)).await.map(drop)
+            let headers = headers(topic, message, verdict, &detail).insert(Header {
+                key: BODY_LEFT,
+                value: Some("true"),
+            });
+            producer.send(record(None, headers)).await.map(drop)
         }
         result => result.map(drop),
     }
@@ -108,14 +125,44 @@ fn headers<M: Message>(topic: Topic, message: &M, verdict: &Verdict, detail: &st
             value: Some(&value),
         });
     }
+    let carried = [(REDRIVES, earlier(REDRIVES)), (HISTORY, history(original))];
+    for (key, value) in carried {
+        if let Some(value) = &value {
+            headers = headers.insert(Header {
+                key,
+                value: Some(value),
+            });
+        }
+    }
     headers
 }
 
-fn stamp(time: DateTime<Utc>) -> String {
+/// The history of a message that died before: that death added to what it had.
+fn history<H: Headers>(headers: Option<&H>) -> Option<String> {
+    let get = |name| find(headers, name).unwrap_or("?");
+    find(headers, CAUSE)?;
+    let death = format!(
+        "{} {} after {} attempts",
+        get(LAST_FAILED_AT),
+        get(CAUSE),
+        get(ATTEMPTS)
+    );
+    // Whoever wrote those headers may have written a book.
+    let death: String = death.chars().take(DETAIL_CHARS).collect();
+    let mut deaths: Vec<&str> = find(headers, HISTORY)
+        .into_iter()
+        .flat_map(str::lines)
+        .collect();
+    deaths.push(&death);
+    let first = deaths.len().saturating_sub(REMEMBERED);
+    Some(deaths[first..].join("\n"))
+}
+
+pub(crate) fn stamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn find<'a, H: Headers>(headers: Option<&'a H>, name: &str) -> Option<&'a str> {
+pub(crate) fn find<'a, H: Headers>(headers: Option<&'a H>, name: &str) -> Option<&'a str> {
     headers?
         .iter()
         .filter(|header| header.key == name)
@@ -180,6 +227,9 @@ mod tests {
             (ORIGIN_OFFSET, "17"),
             (ATTEMPTS, "8"),
             (FIRST_FAILED_AT, "2026-11-01T00:00:00.000Z"),
+            (LAST_FAILED_AT, "2026-11-01T00:01:00.000Z"),
+            (HISTORY, "2026-10-01T00:00:00.000Z panic after 1 attempts"),
+            (REDRIVES, "2"),
             (REDRIVEN_AT, "2026-11-02T00:00:00.000Z"),
         ]);
         assert!(was_redriven(message.headers()));
@@ -189,6 +239,12 @@ mod tests {
         assert_eq!(get(&headers, ORIGIN_OFFSET), "17");
         assert_eq!(get(&headers, ATTEMPTS), "9");
         assert_eq!(get(&headers, FIRST_FAILED_AT), "2026-11-01T00:00:00.000Z");
+        assert_eq!(get(&headers, REDRIVES), "2");
+        assert_eq!(
+            get(&headers, HISTORY),
+            "2026-10-01T00:00:00.000Z panic after 1 attempts\n\
+             2026-11-01T00:01:00.000Z retries_exhausted after 8 attempts"
+        );
         assert!(!was_redriven(Some(&headers)));
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::PgPool;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::Settings;
 use crate::client::DEAD_LETTER_MAX_BYTES;
@@ -15,7 +14,8 @@ use crate::topics::Topic;
 
 pub(super) struct Group {
     pub settings: Settings,
-    pub pool: PgPool,
+    /// One for each batch that may be under way.
+    pub permits: Arc<Semaphore>,
     pub totals: GroupSeries,
     series: BTreeMap<Topic, ConsumerSeries>,
     outages: Mutex<BTreeMap<&'static str, Arc<Dependency>>>,
@@ -23,7 +23,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub fn new(settings: Settings, pool: PgPool) -> Self {
+    pub fn new(settings: Settings, concurrency: usize) -> Self {
         let group = &settings.group;
         let totals = GroupSeries::new(group);
         let mut series = BTreeMap::new();
@@ -37,7 +37,7 @@ impl Group {
         }
         Self {
             settings,
-            pool,
+            permits: Arc::new(Semaphore::new(concurrency.max(1))),
             totals,
             series,
             outages: Mutex::default(),

@@ -10,16 +10,16 @@ use tokio_util::sync::CancellationToken;
 use super::assignment::{Client, Context, SUBSCRIBED_TOPIC};
 use super::group::Group;
 use super::partition::{self, Worker};
-use super::{ConsumerError, Handler};
+use super::{ConsumerError, Effects};
 use crate::client::error_type;
 
 const POLL: Duration = Duration::from_millis(100);
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Makes the client and subscribes. No broker need be there yet.
-pub(super) fn join<H: Handler>(
+pub(super) fn join<E: Effects>(
     group: &Arc<Group>,
-    worker: Arc<Worker<H>>,
+    worker: Arc<Worker<E>>,
 ) -> Result<Arc<Client>, KafkaError> {
     let start = move |assigned| partition::start(worker.clone(), assigned);
     let context = Context::new(group.clone(), start);

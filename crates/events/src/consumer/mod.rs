@@ -3,17 +3,19 @@
 //!
 //! - A thread polls the client (group membership, rebalances, commits). It does
 //!   no work, so no handler, however slow, costs the membership.
-//! - Each assigned partition has its own queue and its own task, which keeps the
-//!   order. A task that does not take up messages is back pressure enough: the
-//!   client fetches no more than its queue may hold.
-//! - What waits in a queue is applied in one transaction; if that fails, each
-//!   event alone, so that one bad event costs its neighbours nothing.
-//! - The offset moves after the commit, only over what is done, and is committed
-//!   every second, at a revocation and at the end.
+//! - Each assigned partition has its own queue and its own task. A task that does
+//!   not take up messages is back pressure enough: the client fetches no more
+//!   than its queue may hold.
+//! - Events of different keys are worked on in parallel, those of one key in
+//!   order. What waits is applied in transactions of many events; if one fails,
+//!   its keys go on by themselves, event by event: a bad event costs its
+//!   neighbours nothing, and one that waits holds up its own key alone.
+//! - The offset moves after the commit, only over what is done without a gap, and
+//!   is committed every second, at a revocation and at the end.
 
 mod assignment;
 mod config;
-mod dead_letter;
+pub(crate) mod dead_letter;
 mod effect;
 mod envelope;
 mod group;
@@ -21,9 +23,13 @@ mod handler;
 mod lag;
 mod membership;
 mod offsets;
+mod pace;
 mod partition;
 mod progress;
 mod retry;
+mod settle;
+mod waiting;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,12 +40,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Settings;
-pub use dead_letter::REDRIVEN_AT;
+pub use effect::{Effect, Effects, Failure};
 pub use envelope::{Envelope, Malformed};
 pub use handler::{Handler, HandlerError, Outcome};
+pub use partition::Taken;
 pub use retry::Budget;
 
 use crate::inbox;
+use effect::InTransaction;
 use group::Group;
 use partition::Worker;
 
@@ -77,18 +85,39 @@ pub enum ConsumerError {
 }
 
 /// Consumes until `stop`; then finishes what is in hand, commits, and leaves the
-/// group. Brokers that are away, now or later, are waited for.
+/// group. Each event takes effect in a transaction of `pool` with its row of the
+/// inbox. Brokers that are away, now or later, are waited for.
 pub async fn run<H: Handler>(
     settings: Settings,
     pool: PgPool,
     handler: H,
     stop: CancellationToken,
 ) -> Result<(), ConsumerError> {
+    let effects = InTransaction {
+        pool: pool.clone(),
+        group: settings.group.clone(),
+        handler,
+    };
+    tokio::select! {
+        result = run_with(settings, effects, stop) => result,
+        () = inbox::keep_short(&pool) => Err(ConsumerError::Broken("the inbox is not kept")),
+    }
+}
+
+/// As [`run`], for events that take effect in another way.
+pub async fn run_with<E: Effects>(
+    settings: Settings,
+    effects: E,
+    stop: CancellationToken,
+) -> Result<(), ConsumerError> {
     let stop = stop.child_token();
     // If this future is dropped, the thread shall not go on alone.
     let _guard = stop.clone().drop_guard();
-    let group = Arc::new(Group::new(settings, pool));
-    let worker = Arc::new(Worker::new(group.clone(), handler));
+    let group = Arc::new(Group::new(settings, effects.concurrency()));
+    let worker = Arc::new(Worker {
+        group: group.clone(),
+        effects,
+    });
     let consumer = membership::join(&group, worker)?;
 
     let (result, ended) = oneshot::channel();
@@ -110,7 +139,6 @@ pub async fn run<H: Handler>(
     let result = tokio::select! {
         result = ended => result.unwrap_or(Err(ConsumerError::Broken("the polling thread panicked"))),
         () = lag::watch(&group, watched) => Err(ConsumerError::Broken("lag is not watched")),
-        () = inbox::keep_short(&group.pool) => Err(ConsumerError::Broken("the inbox is not kept")),
     };
     // Without a broker the farewell would take until the session times out.
     let _ = tokio::time::timeout(FAREWELL, gone).await;

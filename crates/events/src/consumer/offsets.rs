@@ -42,8 +42,8 @@ impl Offsets {
 
     /// A message needs no more work.
     pub fn done(&mut self, offset: i64) {
-        if let Some(open) = self.open.iter_mut().find(|open| open.offset == offset) {
-            open.done = true;
+        if let Ok(place) = self.open.binary_search_by_key(&offset, |open| open.offset) {
+            self.open[place].done = true;
         }
         while let Some(Open { offset, .. }) = self.open.pop_front_if(|open| open.done) {
             self.position = Some(offset + 1);
@@ -53,6 +53,11 @@ impl Offsets {
     /// The first offset that is not done. None while nothing is known.
     pub fn position(&self) -> Option<i64> {
         self.position
+    }
+
+    /// How many messages were taken up since the oldest that is not done.
+    pub fn ahead(&self) -> usize {
+        self.open.len()
     }
 
     /// The time of the oldest event that was taken up and is not done.

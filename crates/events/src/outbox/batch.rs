@@ -90,6 +90,7 @@ async fn send(producer: &Producer, row: &Row) -> Result<(InFlight, Span), Produc
         key: Some(row.key.as_bytes()),
         body: Some(&row.body),
         headers: cloudevents::write(row.id, &row.event_type, &row.source, row.occurred_at),
+        timestamp: None,
     };
     let message = span.scope(producer.enqueue(record)).await?;
     Ok((message, span))

@@ -16,7 +16,15 @@ mod batch;
 mod entry;
 mod gauges;
 mod relay;
+mod rest;
+mod set_aside;
 mod store;
 
 pub use entry::{Entry, EntryError, MAX_BODY_BYTES};
-pub use relay::Relay;
+pub use relay::{LANES, Relay};
+pub use set_aside::{SetAside, set_aside, try_again};
+
+/// The relay's SQL and its bounds, for whoever measures it.
+pub mod statements {
+    pub use super::store::{BYTES_PER_SHARD, CLAIM, DELETE, READ, ROWS_PER_SHARD, SHARDS};
+}

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use metrics::Histogram;
 use sqlx::{PgConnection, PgPool};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Settled};
+use super::rest::{Leave, Looked, Rest};
 use super::{gauges, store};
 use crate::backoff::Backoff;
 use crate::dependency::Dependency;
@@ -24,11 +26,18 @@ use crate::topics::Topic;
 use telemetry::untraced;
 
 /// While one lane waits for the broker, the other reads the next rows.
-const LANES: usize = 2;
+pub const LANES: usize = 2;
 /// Without a notification, rows are looked for this often.
 const SLOW_POLL: Duration = Duration::from_secs(5);
+/// Between two looks while somebody is just writing.
+const SOON: Duration = Duration::from_millis(20);
+/// Of so many rows at once the relay does not want to be told one by one.
+const BUSY: usize = 4;
 /// A batch that takes longer is waited for without its transaction.
 const STALLED: Duration = Duration::from_secs(5);
+/// What is with the client when the relay is to stop may still arrive for so
+/// long; a broker that is there needs less.
+const GRACE: Duration = Duration::from_millis(700);
 
 /// The relay of one database.
 #[derive(Debug)]
@@ -40,12 +49,15 @@ pub struct Relay {
     /// Shards whose rows are with the client and have no answer yet, though
     /// their transaction was given back: no lane takes them up again.
     stalled: Mutex<Vec<i16>>,
+    rest: tokio::sync::Mutex<Rest>,
+    /// Rung by a lane that has found much: there is some for others.
+    more: Notify,
 }
 
 /// What a round came to.
 enum Round {
-    /// Rows were sent or marked; there may be more.
-    Sent,
+    /// So many rows were sent or marked; there may be more.
+    Sent(usize),
     /// Nothing to send.
     Idle,
     /// Something is away.
@@ -58,6 +70,8 @@ impl Relay {
     pub fn new(pool: PgPool, producer: Producer, topics: &[Topic]) -> Self {
         producer.register(topics.iter().map(|topic| topic.name()));
         Self {
+            rest: tokio::sync::Mutex::new(Rest::new(&pool)),
+            more: Notify::new(),
             pool,
             producer,
             database: Dependency::new("database", "outbox_relay"),
@@ -80,33 +94,59 @@ impl Relay {
     async fn lane(&self, mut doorbell: Listener, stop: &CancellationToken) {
         let sizes = OUTBOX_BATCH.histogram_handle(&[]);
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let mut looked = Looked::default();
         loop {
             doorbell.attend();
             let round = match self.round(&sizes, stop).await {
-                Ok(round) => {
+                Ok(Round::Idle) if !stop.is_cancelled() => self.leave(&mut looked).await,
+                Ok(round) => Ok((round, Leave::Refused)),
+                Err(error) => Err(error),
+            };
+            let (round, leave) = match round {
+                Ok(answer) => {
                     self.database.reached();
-                    round
+                    answer
                 }
                 Err(error) => {
                     self.database.lost(&error.to_string());
-                    Round::Failed
+                    (Round::Failed, Leave::Refused)
                 }
             };
-            let pause = match round {
-                Round::Sent => {
+            let pause = match (round, leave) {
+                (Round::Sent(rows), _) => {
                     backoff.reset();
+                    if rows >= BUSY {
+                        self.rest.lock().await.end().await;
+                        self.more.notify_waiters();
+                    }
                     continue;
                 }
                 _ if stop.is_cancelled() => return,
-                Round::Idle => SLOW_POLL,
-                Round::Failed => backoff.next_delay(),
+                (Round::Failed, _) => {
+                    let failed = tokio::time::sleep(backoff.next_delay());
+                    stop.run_until_cancelled(failed).await;
+                    continue;
+                }
+                (Round::Idle, Leave::LookOnceMore) => continue,
+                (Round::Idle, Leave::Granted) => SLOW_POLL,
+                (Round::Idle, Leave::Refused) => SOON,
             };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = doorbell.rung(), if matches!(round, Round::Idle) => {}
+                () = tokio::time::sleep(pause) => {
+                    if leave == Leave::Granted {
+                        self.rest.lock().await.verify().await;
+                    }
+                }
+                () = doorbell.rung() => {}
+                () = self.more.notified() => {}
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    async fn leave(&self, looked: &mut Looked) -> Result<(Round, Leave), sqlx::Error> {
+        let leave = self.rest.lock().await.ask(looked).await?;
+        Ok((Round::Idle, leave))
     }
 
     async fn round(
@@ -127,7 +167,18 @@ impl Relay {
         sizes.record(rows.len() as f64);
 
         let mut batch = Batch::new(&self.producer, rows);
-        if tokio::time::timeout(STALLED, batch.run()).await.is_ok() {
+        let patience = async {
+            let grace = async {
+                stop.cancelled().await;
+                tokio::time::sleep(GRACE).await;
+            };
+            let _ = tokio::time::timeout(STALLED, grace).await;
+        };
+        let answered = tokio::select! {
+            () = batch.run() => true,
+            () = patience => false,
+        };
+        if answered {
             let round = untraced(settle(&mut tx, batch.into_settled())).await?;
             tx.commit().await?;
             return Ok(round);
@@ -139,19 +190,24 @@ impl Relay {
         self.stalled().extend(&shards);
         drop(tx);
         batch.hand_over_no_more();
-        self.kafka.lost("no answer within 5 s");
+        self.kafka.lost("no answer in time");
+        // What is not held up by this batch is the other lanes' work.
+        self.more.notify_waiters();
         let answered = stop.run_until_cancelled(batch.run()).await.is_some();
-        let round = if answered {
+        if answered {
             self.kafka.reached();
-            self.settle_late(batch.into_settled()).await
-        } else {
-            Ok(Round::Failed)
-        };
+        }
+        // What was answered is done with, also if the rest was not.
+        let settled = self.settle_late(batch.into_settled()).await;
+        let round = settled.map(|round| if answered { round } else { Round::Failed });
         self.stalled().retain(|shard| !shards.contains(shard));
         round
     }
 
     async fn settle_late(&self, rows: Vec<Settled>) -> Result<Round, sqlx::Error> {
+        if rows.is_empty() {
+            return Ok(Round::Idle);
+        }
         let mut connection = self.pool.acquire().await?;
         untraced(settle(&mut connection, rows)).await
     }
@@ -171,7 +227,7 @@ async fn settle(connection: &mut PgConnection, rows: Vec<Settled>) -> Result<Rou
     if !delivered.is_empty() {
         store::delete(connection, &delivered).await?;
     }
-    let mut round = Round::Sent;
+    let mut round = Round::Sent(rows.len());
     for Settled { seq, topic, result } in rows {
         let error = match result {
             Ok(()) => continue,

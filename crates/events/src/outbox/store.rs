@@ -8,14 +8,38 @@ use crate::metrics::{OUTBOX_CLAIM, OUTBOX_COUNT, OUTBOX_DELETE, OUTBOX_MARK, OUT
 
 /// Shards that one lane takes at most, so that another lane or process finds
 /// some too.
-const SHARDS: i64 = 8;
+pub const SHARDS: i64 = 8;
 /// Rows of one shard in one round.
-const ROWS_PER_SHARD: i64 = 128;
+pub const ROWS_PER_SHARD: i64 = 128;
 /// Bytes of one shard in one round (its first row is taken whatever its size).
-const BYTES_PER_SHARD: i64 = 1024 * 1024;
+pub const BYTES_PER_SHARD: i64 = 1024 * 1024;
 /// A row that failed this often is set aside: after some two minutes, in which
 /// someone may have created the missing topic.
 const MOST_ATTEMPTS: i32 = 30;
+
+/// Takes shards: at most $1, none of $2. In random order, so that a busy shard does
+/// not keep others waiting.
+pub const CLAIM: &str = "SELECT shard FROM outbox_shards s
+     WHERE EXISTS (SELECT FROM outbox o WHERE o.shard = s.shard AND o.failed_at IS NULL)
+       AND s.shard <> ALL($2)
+       AND (s.retry_at IS NULL OR s.retry_at <= now())
+     ORDER BY random() LIMIT $1 FOR UPDATE SKIP LOCKED";
+
+/// Reads the rows of the shards $1: at most $2 of each, with about $3 bytes.
+pub const READ: &str = "SELECT o.seq, o.id, o.topic, o.key, o.type, o.source, o.traceparent,
+            o.occurred_at, o.body
+     FROM unnest($1::smallint[]) AS claimed(shard)
+     CROSS JOIN LATERAL (
+         SELECT first.*, sum(octet_length(body)) OVER (ORDER BY seq) AS bytes
+         FROM (SELECT * FROM outbox
+               WHERE shard = claimed.shard AND failed_at IS NULL
+               ORDER BY seq LIMIT $2) first
+     ) o
+     WHERE o.bytes - octet_length(o.body) < $3
+     ORDER BY claimed.shard, o.seq";
+
+/// Deletes the rows $1.
+pub const DELETE: &str = "DELETE FROM outbox WHERE seq = ANY($1)";
 
 /// A row to be sent.
 #[derive(Debug, FromRow)]
@@ -36,19 +60,12 @@ pub(super) struct Row {
 /// transaction. `stalled` are those whose rows this process has handed over and
 /// waits for without a lock.
 pub(super) async fn claim(tx: &mut PgConnection, stalled: &[i16]) -> Result<Vec<i16>, sqlx::Error> {
-    // In random order, so that a busy shard does not keep others waiting.
     OUTBOX_CLAIM
         .run(
-            sqlx::query_scalar(
-                "SELECT shard FROM outbox_shards s
-                 WHERE EXISTS (SELECT FROM outbox o WHERE o.shard = s.shard AND o.failed_at IS NULL)
-                   AND s.shard <> ALL($2)
-                   AND (s.retry_at IS NULL OR s.retry_at <= now())
-                 ORDER BY random() LIMIT $1 FOR UPDATE SKIP LOCKED",
-            )
-            .bind(SHARDS)
-            .bind(stalled)
-            .fetch_all(tx),
+            sqlx::query_scalar(CLAIM)
+                .bind(SHARDS)
+                .bind(stalled)
+                .fetch_all(tx),
         )
         .await
 }
@@ -59,23 +76,11 @@ pub(super) async fn claim(tx: &mut PgConnection, stalled: &[i16]) -> Result<Vec<
 pub(super) async fn read(tx: &mut PgConnection, shards: &[i16]) -> Result<Vec<Row>, sqlx::Error> {
     OUTBOX_READ
         .run(
-            sqlx::query_as(
-                "SELECT o.seq, o.id, o.topic, o.key, o.type, o.source, o.traceparent,
-                        o.occurred_at, o.body
-                 FROM unnest($1::smallint[]) AS claimed(shard)
-                 CROSS JOIN LATERAL (
-                     SELECT first.*, sum(octet_length(body)) OVER (ORDER BY seq) AS bytes
-                     FROM (SELECT * FROM outbox
-                           WHERE shard = claimed.shard AND failed_at IS NULL
-                           ORDER BY seq LIMIT $2) first
-                 ) o
-                 WHERE o.bytes - octet_length(o.body) < $3
-                 ORDER BY claimed.shard, o.seq",
-            )
-            .bind(shards)
-            .bind(ROWS_PER_SHARD)
-            .bind(BYTES_PER_SHARD)
-            .fetch_all(tx),
+            sqlx::query_as(READ)
+                .bind(shards)
+                .bind(ROWS_PER_SHARD)
+                .bind(BYTES_PER_SHARD)
+                .fetch_all(tx),
         )
         .await
 }
@@ -83,11 +88,7 @@ pub(super) async fn read(tx: &mut PgConnection, shards: &[i16]) -> Result<Vec<Ro
 /// Deletes what was delivered.
 pub(super) async fn delete(tx: &mut PgConnection, rows: &[i64]) -> Result<(), sqlx::Error> {
     OUTBOX_DELETE
-        .run(
-            sqlx::query("DELETE FROM outbox WHERE seq = ANY($1)")
-                .bind(rows)
-                .execute(tx),
-        )
+        .run(sqlx::query(DELETE).bind(rows).execute(tx))
         .await
         .map(drop)
 }

@@ -41,6 +41,8 @@ pub struct Record<'a> {
     pub body: Option<&'a [u8]>,
     /// All headers but `traceparent`, which is that of the span made here.
     pub headers: OwnedHeaders,
+    /// In milliseconds; now, if none is given.
+    pub timestamp: Option<i64>,
 }
 
 /// A handle on one client; clones share it.
@@ -102,6 +104,7 @@ impl Producer {
             key,
             body,
             headers,
+            timestamp,
         } = record;
         let started = Instant::now();
         let span = telemetry::messaging::producer(topic).start();
@@ -119,6 +122,7 @@ impl Producer {
         );
         message.key = key;
         message.payload = body;
+        message.timestamp = timestamp;
         let mut in_flight = InFlight::new(self.clone(), span, series, started, topic, bytes);
         loop {
             match self.client().send(message) {

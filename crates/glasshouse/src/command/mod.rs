@@ -5,4 +5,5 @@ pub mod down;
 pub mod follow;
 pub mod journey;
 pub mod logs;
+pub mod redrive;
 pub mod status;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::{Kafka, Record, Service, SystemBuilder, Who, eventually};
+use testkit::{Record, Service, SystemBuilder, Who};
 
 /// The service with a database and topics of its own.
 pub(crate) struct Api {
@@ -76,18 +76,7 @@ impl Api {
 
     /// Every event about this task, once all of them have left the outbox.
     pub(crate) async fn events(&self, task: &Value) -> Vec<Record> {
-        let pool = self.database().await;
-        eventually("the outbox is empty", || async {
-            let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
-                .fetch_one(&pool)
-                .await
-                .expect("a count");
-            (waiting == 0).then_some(())
-        })
-        .await;
-        let kafka = Kafka::new(&self.parts.backing.kafka);
-        let topic = format!("{}todo.tasks.v1", self.parts.prefix);
-        let mut events = kafka.read(&topic).await;
+        let mut events = self.parts.published("todo-api", "todo.tasks.v1").await;
         events.retain(|event| event.key.as_deref() == task["id"].as_str());
         events
     }

@@ -1,0 +1,395 @@
+//! The work on messages in hand: a batch at once; if that fails, each key by
+//! itself and its events one by one, so that a bad event costs its neighbours
+//! nothing and a waiting one holds up its own key alone.
+
+use std::collections::HashMap;
+use std::slice;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use rdkafka::Message;
+use rdkafka::message::BorrowedMessage;
+use telemetry::Span;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::assignment::Assigned;
+use super::pace::Pace;
+use super::partition::{Item, Taken, Worker};
+use super::retry::{Failures, Next, Verdict};
+use super::waiting::KeyHash;
+use super::{
+    Effect, Effects, Envelope, Failure, HandlerError, Malformed, Outcome, dead_letter, settle,
+};
+use crate::backoff::Backoff;
+use crate::cloudevents;
+use crate::metrics::ConsumerSeries;
+
+/// What one piece of work is about.
+pub(super) enum Job<'a> {
+    /// Of any keys, in order.
+    Batch(Vec<(KeyHash, Item<'a>)>),
+    /// Of one key, after a failure.
+    Alone(Alone<'a>),
+}
+
+/// The events of one key, out of a batch that failed.
+pub(super) struct Alone<'a> {
+    key: KeyHash,
+    items: Vec<Item<'a>>,
+    /// The batch may have taken effect all the same.
+    uncertain: bool,
+}
+
+/// A piece of work that ended.
+#[derive(Default)]
+pub(super) struct Ended<'a> {
+    /// Whether it held one of the partition's slots.
+    pub was_batch: bool,
+    /// Key and bytes of each message that needs no more work here.
+    pub done: Vec<(KeyHash, usize)>,
+    /// What is to be done key by key.
+    pub left: Vec<Job<'a>>,
+}
+
+/// The partition is to be let go, and what was in hand is not done.
+struct Abandoned;
+
+/// Where the work on a partition is done.
+pub(super) struct Desk<'a, E> {
+    pub worker: &'a Worker<E>,
+    pub assigned: &'a Assigned,
+    pub pace: Pace,
+    /// Pieces of work that wait for a dependency.
+    paused: AtomicUsize,
+}
+
+impl<'a, E: Effects> Desk<'a, E> {
+    pub fn new(worker: &'a Worker<E>, assigned: &'a Assigned) -> Self {
+        Self {
+            worker,
+            assigned,
+            pace: Pace::default(),
+            paused: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn take(&self, message: BorrowedMessage<'a>, envelope: Envelope) -> Taken<'a> {
+        let mut span = self.span(envelope.context.clone(), &message);
+        span.set("messaging.message.id", envelope.id.to_string());
+        span.set("messaging.message.type", envelope.event_type.clone());
+        if let Some(key) = &envelope.key {
+            span.set("messaging.message.conversation_id", key.clone());
+        }
+        Taken {
+            message,
+            envelope,
+            span,
+            started: Instant::now(),
+        }
+    }
+
+    /// The span continues the publisher's trace, and links to it besides: one
+    /// action is one trace, and the border stays visible.
+    fn span(&self, context: Option<telemetry::Context>, message: &BorrowedMessage<'_>) -> Span {
+        let settings = &self.worker.group.settings;
+        let name = self.assigned.progress.topic.name();
+        let mut builder = telemetry::messaging::consumer(name, &settings.group);
+        if let Some(cause) = &context {
+            builder = builder.link(cause);
+        }
+        let mut span = builder.parent(context).start();
+        span.set(
+            "messaging.destination.partition.id",
+            message.partition().to_string(),
+        );
+        span.set("messaging.kafka.offset", message.offset());
+        span
+    }
+
+    /// Does a piece of work, if need be until the partition is let go.
+    pub async fn work(&self, job: Job<'a>, permit: Option<OwnedSemaphorePermit>) -> Ended<'a> {
+        match job {
+            Job::Batch(items) => self.together(items, permit).await,
+            Job::Alone(alone) => self.one_by_one(alone).await,
+        }
+    }
+
+    /// All at once. While a dependency is away, all of it waits.
+    async fn together(
+        &self,
+        items: Vec<(KeyHash, Item<'a>)>,
+        mut permit: Option<OwnedSemaphorePermit>,
+    ) -> Ended<'a> {
+        let mut ended = Ended {
+            was_batch: true,
+            ..Ended::default()
+        };
+        let (mut keys, mut events, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, item) in items {
+            let bytes = item.bytes();
+            match item {
+                Item::Event(taken) => {
+                    keys.push((key, bytes));
+                    events.push(taken);
+                }
+                Item::Refused(message, malformed) => refused.push((key, bytes, message, malformed)),
+            }
+        }
+        let mut uncertain = false;
+        let mut waits = None;
+        let mut outage = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        let applied = loop {
+            let failure = match self.attempt(&events).await {
+                Ok(effects) => break Ok(effects),
+                Err(failure) => failure,
+            };
+            uncertain |= failure.uncertain;
+            if !matches!(failure.error, HandlerError::Unavailable { .. }) {
+                break Err(uncertain);
+            }
+            self.count_error(failure.error.cause());
+            self.lost(&failure.error, &mut waits);
+            drop(permit.take());
+            if self.wait(outage.next_delay()).await.is_err() {
+                return ended;
+            }
+            let Ok(again) = self.permit().await else {
+                return ended;
+            };
+            permit = again;
+        };
+        drop((permit, waits));
+        match applied {
+            Ok(effects) => {
+                for (taken, effect) in events.into_iter().zip(effects) {
+                    // A batch whose commit was uncertain had been committed.
+                    self.settle(taken, certain(effect, uncertain)).await;
+                }
+                ended.done = keys;
+            }
+            Err(uncertain) => {
+                let items = keys.into_iter().zip(events);
+                ended.left = by_key(items.map(|((key, _), taken)| (key, taken)), uncertain);
+            }
+        }
+        for (key, bytes, message, malformed) in refused {
+            if self.refuse(message, malformed).await.is_err() {
+                return ended;
+            }
+            ended.done.push((key, bytes));
+        }
+        ended
+    }
+
+    async fn one_by_one(&self, alone: Alone<'a>) -> Ended<'a> {
+        let mut ended = Ended::default();
+        for item in alone.items {
+            let bytes = item.bytes();
+            let result = match item {
+                Item::Event(taken) => self.retry(taken, alone.uncertain).await,
+                Item::Refused(message, malformed) => self.refuse(message, malformed).await,
+            };
+            if result.is_err() {
+                break;
+            }
+            ended.done.push((alone.key, bytes));
+        }
+        ended
+    }
+
+    async fn retry(&self, mut taken: Taken<'_>, mut uncertain: bool) -> Result<(), Abandoned> {
+        let group = &self.worker.group;
+        let mut failures = Failures::new(group.settings.budget);
+        let mut waits = None;
+        loop {
+            let permit = self.permit().await?;
+            let attempted = self.attempt(slice::from_ref(&taken)).await;
+            drop(permit);
+            let failure = match attempted {
+                Ok(effects) => {
+                    let effect = effects.first().copied().unwrap_or(Effect::Duplicate);
+                    self.settle(taken, certain(effect, uncertain)).await;
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            };
+            uncertain |= failure.uncertain;
+            self.count_error(failure.error.cause());
+            match failures.add(&failure.error, Utc::now()) {
+                Next::Retry(delay) => {
+                    waits = None;
+                    taken.span.event("retry");
+                    self.wait(delay).await?;
+                }
+                Next::Pause(delay) => {
+                    self.lost(&failure.error, &mut waits);
+                    self.wait(delay).await?;
+                }
+                Next::DeadLetter(verdict) => {
+                    let Taken {
+                        message,
+                        span,
+                        started,
+                        ..
+                    } = taken;
+                    return self.bury(message, span, started, verdict).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, events: &[Taken<'_>]) -> Result<Vec<Effect>, Failure> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let started = Instant::now();
+        let effects = self.worker.effects.apply(events).await?;
+        self.pace.took(events.len(), started.elapsed());
+        self.worker.group.handler_succeeded();
+        Ok(effects)
+    }
+
+    /// A message that is no event.
+    async fn refuse(
+        &self,
+        message: BorrowedMessage<'_>,
+        malformed: Malformed,
+    ) -> Result<(), Abandoned> {
+        let span = self.span(cloudevents::read_context(message.headers()), &message);
+        self.count_error(malformed.cause());
+        let verdict = Verdict::at_once(malformed.cause(), malformed.to_string());
+        self.bury(message, span, Instant::now(), verdict).await
+    }
+
+    /// Moves a message to the dead letters. Until it is there, its key does not
+    /// go on.
+    async fn bury(
+        &self,
+        message: BorrowedMessage<'_>,
+        mut span: Span,
+        started: Instant,
+        verdict: Verdict,
+    ) -> Result<(), Abandoned> {
+        let group = &self.worker.group;
+        let topic = self.assigned.progress.topic;
+        span.error(verdict.cause);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        loop {
+            let sent = match group.dead_letters().await {
+                Ok(producer) => {
+                    let sending = dead_letter::send(producer, topic, &message, &verdict);
+                    self.unless_stopped(span.scope(sending)).await?
+                }
+                Err(error) => Err(error),
+            };
+            let Err(error) = sent else { break };
+            tracing::warn!(
+                topic = topic.dead_letters(),
+                error_type = error.kind(),
+                "dead_letter_not_sent"
+            );
+            self.wait(backoff.next_delay()).await?;
+        }
+        let series = self.series();
+        span.scope(settle::buried(series, topic, &message, started, &verdict))
+            .await;
+        self.assigned.progress.done(message.offset());
+        Ok(())
+    }
+
+    /// The effect is committed: tells everyone, and moves the position.
+    async fn settle(&self, taken: Taken<'_>, effect: Effect) {
+        let offset = taken.message.offset();
+        if matches!(effect, Effect::Handled(_)) {
+            let telling = self.worker.effects.committed(&taken.envelope);
+            taken.span.scope(telling).await;
+        }
+        settle::done(self.series(), taken, effect).await;
+        self.assigned.progress.done(offset);
+    }
+
+    fn series(&self) -> Option<&ConsumerSeries> {
+        self.worker.group.series(self.assigned.progress.topic)
+    }
+
+    fn count_error(&self, cause: &str) {
+        if let Some(series) = self.series() {
+            series.count_error(cause);
+        }
+    }
+
+    fn lost<'p>(&'p self, error: &HandlerError, waits: &mut Option<Paused<'p>>) {
+        let group = &self.worker.group;
+        group.lost(error.cause(), error.detail());
+        waits.get_or_insert_with(|| Paused::new(&self.paused, &group.totals.paused));
+    }
+
+    /// Leave to open a transaction.
+    async fn permit(&self) -> Result<Option<OwnedSemaphorePermit>, Abandoned> {
+        let permits = self.worker.group.permits.clone();
+        // Nobody closes the semaphore.
+        self.unless_stopped(permits.acquire_owned())
+            .await
+            .map(Result::ok)
+    }
+
+    async fn wait(&self, delay: Duration) -> Result<(), Abandoned> {
+        self.unless_stopped(tokio::time::sleep(delay)).await
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Abandoned> {
+        let stop = &self.assigned.stop;
+        stop.run_until_cancelled(work).await.ok_or(Abandoned)
+    }
+}
+
+/// A duplicate of an event whose commit was uncertain had been that commit.
+fn certain(effect: Effect, uncertain: bool) -> Effect {
+    match effect {
+        Effect::Duplicate if uncertain => Effect::Handled(Outcome::Done),
+        effect => effect,
+    }
+}
+
+/// In the order of their first events; that of each key is kept.
+fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>, uncertain: bool) -> Vec<Job<'a>> {
+    let mut keys: HashMap<KeyHash, usize> = HashMap::new();
+    let mut jobs: Vec<Alone<'a>> = Vec::new();
+    for (key, taken) in events {
+        let place = *keys.entry(key).or_insert_with(|| {
+            jobs.push(Alone {
+                key,
+                items: Vec::new(),
+                uncertain,
+            });
+            jobs.len() - 1
+        });
+        jobs[place].items.push(Item::Event(taken));
+    }
+    jobs.into_iter().map(Job::Alone).collect()
+}
+
+/// Shows in the gauge that the partition waits for a dependency, however many
+/// pieces of its work do.
+struct Paused<'a> {
+    waiting: &'a AtomicUsize,
+    gauge: &'a metrics::Gauge,
+}
+
+impl<'a> Paused<'a> {
+    fn new(waiting: &'a AtomicUsize, gauge: &'a metrics::Gauge) -> Self {
+        if waiting.fetch_add(1, Ordering::Relaxed) == 0 {
+            gauge.increment(1.0);
+        }
+        Self { waiting, gauge }
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.gauge.decrement(1.0);
+        }
+    }
+}

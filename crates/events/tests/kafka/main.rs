@@ -1,0 +1,9 @@
+//! The consumer, the relay and the redrive against a real Kafka and a real
+//! PostgreSQL.
+
+mod consumer;
+mod lag;
+mod observed;
+mod redrive;
+mod relay;
+mod rig;
