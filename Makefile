@@ -40,6 +40,7 @@ lint: ## Check format and lints
 
 test-page: services ## Drive the web page in Chromium (installs it), keep pictures in .glasshouse/pictures
 	@GLASSHOUSE=$(glasshouse) services/chat-gateway/web/test/run.sh
+	@$(CARGO) test --quiet --package loadtest --test output -- --ignored
 
 bench-start: release ## Measure exec to ready, idle memory, /metrics rendering, program size
 	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench start

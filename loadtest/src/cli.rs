@@ -1,7 +1,5 @@
 //! The command line.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::{Arrivals, Shape, Spacing};
 use crate::engine;
+use crate::output::Output;
 use crate::plan::{Pace, Plan, Template};
 use crate::report::Report;
-use crate::summary::Summary;
 use crate::target::Target;
 
 /// Of a run that is no result.
@@ -72,9 +70,8 @@ pub struct Cli {
     /// Allow a target that is neither this machine nor in a private network
     #[arg(long)]
     allow_remote: bool,
-    /// Write the report as JSON, with its histograms
-    #[arg(long, short, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Cli {
@@ -83,17 +80,13 @@ impl Cli {
     /// # Errors
     /// If the run cannot begin, or its report cannot be written.
     pub async fn run(self) -> Result<ExitCode> {
-        let out = self.out.clone();
+        let output = self.output.clone();
         let plan = self.plan().await?;
         let stop = CancellationToken::new();
         let _watching = tokio::spawn(stop_when_told(stop.clone()));
-        let report = engine::run(plan, stop).await?;
-        writeln!(io::stdout().lock(), "{}", Summary(&report))?;
-        if let Some(path) = out {
-            let json = serde_json::to_vec_pretty(&report)?;
-            std::fs::write(&path, json)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
+        let mut watch = output.watch().await?;
+        let report = engine::run_watched(plan, stop, &mut watch).await?;
+        output.publish(&report)?;
         Ok(code(&report))
     }
 
@@ -129,6 +122,7 @@ impl Cli {
             connections: self.connections as usize,
             timeout: self.timeout,
             lateness: self.max_lateness,
+            traces: self.output.traces(),
             ..Plan::new(target, pace)
         })
     }

@@ -13,18 +13,27 @@ mod failure;
 mod http1;
 mod limits;
 mod outline;
+mod output;
+mod page;
 mod plan;
 mod record;
 mod report;
 mod summary;
 mod target;
+mod trace;
+mod watch;
 
 pub use arrivals::{Arrivals, ParseError, Shape, Spacing, Times};
-pub use engine::{RunError, run};
+pub use engine::{RunError, run, run_watched};
 pub use failure::Failure;
 pub use limits::TooFewFiles;
 pub use outline::{Kind, Schedule};
+pub use output::Output;
+pub use page::Page;
 pub use plan::{Pace, Plan, Template};
-pub use report::{Breakpoint, Latency, Report, Step, Trial, Verdict};
+pub use report::{
+    Breakpoint, Latency, Link, Machine, Moment, Report, Slow, Step, StepMoment, Trial, Verdict,
+};
 pub use summary::Summary;
 pub use target::{Target, TargetError};
+pub use watch::{Watch, metrics};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::arrivals::{Arrivals, Spacing};
 
@@ -38,7 +38,7 @@ pub(crate) struct StepAbout {
 }
 
 /// What a row of the report is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A request of HTTP: also an upload or a signed webhook.
@@ -64,12 +64,12 @@ impl Kind {
 }
 
 /// An open loop's schedule, enough to repeat it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// As `--rate` takes it; of a scenario the phases one after the other.
     pub shape: String,
     /// `even` or `poisson`.
-    pub spacing: &'static str,
+    pub spacing: String,
     /// Of the random spacing, and of a scenario's data.
     pub seed: u64,
 }
@@ -79,10 +79,32 @@ impl Schedule {
         Self {
             shape: arrivals.shape.to_string(),
             spacing: match arrivals.spacing {
-                Spacing::Even => "even",
-                Spacing::Poisson => "poisson",
+                Spacing::Even => "even".to_owned(),
+                Spacing::Poisson => "poisson".to_owned(),
             },
             seed: arrivals.seed,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A run of one request.
+    pub(crate) fn single(target: &str, seconds: u64) -> Outline {
+        Outline {
+            scenario: None,
+            target: target.to_owned(),
+            schedule: None,
+            planned: Duration::from_secs(seconds),
+            workers: 1,
+            connections: 1,
+            lateness: Duration::from_millis(5),
+            steps: vec![StepAbout {
+                name: "GET /".to_owned(),
+                kind: Kind::Http,
+            }],
         }
     }
 }

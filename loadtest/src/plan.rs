@@ -75,6 +75,9 @@ pub struct Plan {
     /// The generator's own lateness at the 99th percentile, beyond which the run
     /// is invalid.
     pub lateness: Duration,
+    /// The share of requests whose trace the services are to keep, from 0 to 1;
+    /// without it requests have no trace header.
+    pub traces: Option<f64>,
 }
 
 impl Plan {
@@ -89,6 +92,7 @@ impl Plan {
             timeout: Duration::from_secs(10),
             waiting: 1_000_000,
             lateness: Duration::from_millis(5),
+            traces: Some(0.01),
         }
     }
 }

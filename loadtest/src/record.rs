@@ -7,6 +7,9 @@ use hdrhistogram::Histogram;
 
 use crate::failure::Failure;
 
+/// Slow requests that are kept.
+const SLOWEST: usize = 10;
+
 /// Three digits, from a microsecond to an hour: what is longer counts as an hour.
 pub(crate) fn histogram() -> Histogram<u64> {
     const HOUR: u64 = 3_600_000_000_000;
@@ -129,6 +132,21 @@ pub(crate) struct Record {
     pub finished: Duration,
     /// The limit of this machine that ended the run.
     pub limit: Option<String>,
+    /// The slowest of those whose trace is sampled, the slowest first.
+    pub slowest: Vec<Slow>,
+}
+
+/// A request that left a trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slow {
+    /// From when it was meant to go to the end of its answer.
+    pub took: u64,
+    /// When it was meant to go.
+    pub at: u64,
+    /// Which step it was.
+    pub row: usize,
+    /// The trace's id.
+    pub trace: u128,
 }
 
 impl Record {
@@ -147,12 +165,21 @@ impl Record {
             paced: Duration::ZERO,
             finished: Duration::ZERO,
             limit: None,
+            slowest: Vec::new(),
+        }
+    }
+
+    /// Keeps it if it is among the slowest.
+    pub(crate) fn slow(&mut self, slow: Slow) {
+        let at = self.slowest.partition_point(|kept| kept.took >= slow.took);
+        if at < SLOWEST {
+            self.slowest.truncate(SLOWEST - 1);
+            self.slowest.insert(at, slow);
         }
     }
 
     /// The run is over: whatever has no outcome by now will have none.
-    pub(crate) fn end(&mut self, unsent: u64) {
-        self.unsent += unsent;
+    pub(crate) fn end(&mut self) {
         self.cut_off = self.intended.saturating_sub(self.ended + self.unsent);
     }
 
@@ -171,6 +198,7 @@ impl Record {
         self.busiest = self.busiest.max(other.busiest);
         self.paced = self.paced.max(other.paced);
         self.finished = self.finished.max(other.finished);
+        other.slowest.iter().for_each(|slow| self.slow(*slow));
         if self.limit.is_none() {
             self.limit.clone_from(&other.limit);
         }

@@ -1,34 +1,43 @@
 //! What a run found, and whether it is a result.
 
 mod latency;
+mod machine;
+mod timeline;
 mod validity;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::outline::{Kind, Outline, Schedule, StepAbout};
-use crate::record::{Record, StepRecord};
+use crate::record::{self, Record, StepRecord};
 
 pub use latency::Latency;
+pub use machine::Machine;
+pub use timeline::{Moment, StepMoment};
 
 /// The version of the JSON; it changes when a reader would have to.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A run, as `--out` writes it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Version of this document.
     pub format: u32,
     /// Version of the generator.
-    pub version: &'static str,
+    pub version: String,
+    /// When it began to be reported, the run being over.
+    pub ended_at: DateTime<Utc>,
+    /// Where the generator ran.
+    pub machine: Machine,
     /// The scenario's name; of a single request there is none.
     pub scenario: Option<String>,
     /// Where the load went.
     pub target: String,
     /// `open` or `closed`.
-    pub pace: &'static str,
+    pub pace: String,
     /// The schedule of an open loop.
     pub schedule: Option<Schedule>,
     /// Seconds that were planned.
@@ -73,10 +82,40 @@ pub struct Report {
     pub breakpoint: Option<Breakpoint>,
     /// What was sent, by step; one of a single request.
     pub steps: Vec<Step>,
+    /// Moment by moment.
+    pub timeline: Vec<Moment>,
+    /// The slowest of those whose trace was sampled, the slowest first.
+    pub slowest: Vec<Slow>,
+    /// Where more can be seen.
+    pub links: Vec<Link>,
+    /// Where a trace can be seen, before its id.
+    pub traces_at: Option<String>,
+}
+
+/// A slow request that left a trace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Slow {
+    /// The step.
+    pub step: String,
+    /// When it was meant to go, in seconds from the start.
+    pub at: f64,
+    /// From then to the end of its answer, in nanoseconds.
+    pub took: u64,
+    /// The trace's id, as W3C Trace Context has it.
+    pub trace_id: String,
+}
+
+/// A page that shows more of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Link {
+    /// What it is.
+    pub name: String,
+    /// Where.
+    pub url: String,
 }
 
 /// One kind of request.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
     /// Its name.
     pub name: String,
@@ -100,7 +139,7 @@ pub struct Step {
 }
 
 /// A threshold, and what was found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verdict {
     /// As it was written.
     pub threshold: String,
@@ -111,7 +150,7 @@ pub struct Verdict {
 }
 
 /// A search for the highest load that every threshold bears.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Breakpoint {
     /// The rates tried, in order.
     pub tried: Vec<Trial>,
@@ -120,7 +159,7 @@ pub struct Breakpoint {
 }
 
 /// One rate of such a search.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Trial {
     /// Journeys a second.
     pub rate: f64,
@@ -145,10 +184,12 @@ impl Report {
         let open = outline.schedule.is_some();
         Self {
             format: FORMAT,
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ended_at: Utc::now(),
+            machine: Machine::this(),
             scenario: outline.scenario.clone(),
             target: outline.target.clone(),
-            pace: if open { "open" } else { "closed" },
+            pace: if open { "open" } else { "closed" }.to_owned(),
             schedule: outline.schedule.clone(),
             planned_seconds: outline.planned.as_secs_f64(),
             sent_seconds,
@@ -175,6 +216,27 @@ impl Report {
             thresholds: Vec::new(),
             breakpoint: None,
             steps: rows().map(|row| Step::new(row, open)).collect(),
+            timeline: Vec::new(),
+            slowest: record
+                .slowest
+                .iter()
+                .map(|slow| Slow::new(outline, slow))
+                .collect(),
+            links: Vec::new(),
+            traces_at: None,
+        }
+    }
+}
+
+impl Slow {
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    fn new(outline: &Outline, slow: &record::Slow) -> Self {
+        let step = outline.steps.get(slow.row);
+        Self {
+            step: step.map_or_else(String::new, |step| step.name.clone()),
+            at: slow.at as f64 / 1e9,
+            took: slow.took,
+            trace_id: format!("{:032x}", slow.trace),
         }
     }
 }

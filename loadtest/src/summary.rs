@@ -1,5 +1,7 @@
 //! A report in a few lines for a terminal.
 
+mod k6;
+
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
@@ -65,9 +67,10 @@ impl Display for Summary<'_> {
         if report.schedule.is_some() {
             line(f, "own lateness", &report.lateness)?;
         }
+        k6::write(f, report)?;
         write!(
             f,
-            "    own load        at most {:.0} %",
+            "\n    own load        at most {:.0} %",
             report.busiest * 100.0
         )
     }

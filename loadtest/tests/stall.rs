@@ -61,7 +61,8 @@ async fn the_stall_is_found_as_it_was() {
         // Everyone who came with half a second of it left is counted as having
         // waited.
         let those = (max - STALL.as_secs_f64() / 2.0) * RATE;
-        let counted = half.abs_diff(those as u64) <= 10;
+        // (A busy server takes its time for those who waited: more may have.)
+        let counted = (those * 0.95..those * 1.2).contains(&(half as f64));
         if counted && off(corrected.p99, p99) < TOLERANCE && off(corrected.max, max) < TOLERANCE {
             return;
         }

@@ -81,7 +81,7 @@ impl Tool {
         match self {
             Self::Ours => {
                 command.arg(env!("CARGO_BIN_EXE_loadtest"));
-                command.args([&url, "--closed-loop"]);
+                command.args([&url, "--closed-loop", "--traces", "off"]);
                 command.args(["-c", &connections, "-d", &seconds_text]);
             }
             Self::Wrk => {
@@ -126,7 +126,7 @@ pub fn open_loop(server: &Server, rate: f64, seconds: f64) -> Value {
     let out = env::temp_dir().join(format!("bench-load-{}.json", std::process::id()));
     let output = pinned()
         .arg(env!("CARGO_BIN_EXE_loadtest"))
-        .args([&server.url(), "--max-lateness", "10"])
+        .args([&server.url(), "--traces", "off", "--max-lateness", "10"])
         .args([
             "--rate",
             &rate.round().to_string(),

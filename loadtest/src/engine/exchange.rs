@@ -6,13 +6,13 @@ use crate::limits;
 
 use super::pool::Pool;
 
-/// Sends the plan's request, on a new connection if the old one is gone, and reads
+/// Sends a request, on a new connection if the old one is gone, and reads
 /// the answer to its end.
 pub(super) async fn exchange(
     pool: &Pool,
     connection: &mut Option<Connection>,
+    request: &[u8],
 ) -> Result<Answer, Failure> {
-    let request = &pool.request;
     // A server may close an idle connection at any time. A request that meets
     // that unsent goes again, on a connection that is certainly new.
     if let Some(open) = connection.as_mut()

@@ -10,6 +10,8 @@ use super::pool::{Job, Pool, Slot};
 use crate::failure::Failure;
 use crate::http1::Connection;
 use crate::plan::Pace;
+use crate::record::Slow;
+use crate::trace::Trace;
 
 /// Before a closed loop tries again to connect; an open one has its schedule.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -18,6 +20,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) async fn run(pool: Rc<Pool>, first: Job) {
     let mut lane = Lane {
         connection: None,
+        request: pool.request.clone(),
         deadline: Deadline::new(pool.plan.timeout),
     };
     let slot = Rc::new(Slot::default());
@@ -33,10 +36,20 @@ pub(super) async fn run(pool: Rc<Pool>, first: Job) {
 
 struct Lane {
     connection: Option<Connection>,
+    /// The plan's, with a trace of its own each time.
+    request: Vec<u8>,
     deadline: Deadline,
 }
 
 impl Lane {
+    fn begin_trace(&mut self, pool: &Pool) -> Option<Trace> {
+        let (at, tracer) = pool.traced.as_ref()?;
+        let trace = tracer.borrow_mut().next();
+        let place = self.request[*at..].first_chunk_mut()?;
+        trace.write(place);
+        Some(trace)
+    }
+
     async fn carry_out(&mut self, pool: &Pool, job: Job) {
         let begun = pool.now();
         if !job.noted {
@@ -46,13 +59,24 @@ impl Lane {
                 .lateness
                 .saturating_record(lateness);
         }
-        let exchange = exchange(pool, &mut self.connection);
+        let trace = self.begin_trace(pool);
+        let exchange = exchange(pool, &mut self.connection, &self.request);
         let outcome = self.deadline.guard(exchange).await;
 
         let ended = pool.now();
         let mut record = pool.record.borrow_mut();
         record.finished = Duration::from_nanos(ended);
         record.ended += 1;
+        if let Some(trace) = trace
+            && trace.sampled
+        {
+            record.slow(Slow {
+                took: ended.saturating_sub(job.at),
+                at: job.at,
+                row: 0,
+                trace: trace.id,
+            });
+        }
         let step = &mut record.steps[0];
         let failure = match outcome {
             Some(Ok(answer)) => {

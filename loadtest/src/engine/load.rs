@@ -31,6 +31,11 @@ impl Load {
         }
     }
 
+    /// What was written down so far has been handed on.
+    pub(super) fn handed_on(&mut self) {
+        self.held = 0;
+    }
+
     /// Writes down the window that ends here.
     pub(super) fn look(&mut self, pool: &Pool) {
         let busy = self.metrics.worker_total_busy_duration(0);

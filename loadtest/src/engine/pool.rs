@@ -7,11 +7,15 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use http::Method;
+use http::{HeaderValue, Method};
 
 use crate::http1::request;
 use crate::plan::{Pace, Plan};
 use crate::record::Record;
+use crate::trace::{LENGTH, TRACEPARENT, Tracer};
+
+/// Where the trace's context goes.
+const PLACE: &str = "00-00000000000000000000000000000000-0000000000000000-00";
 
 /// A request that is to go.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +47,8 @@ pub(super) struct Pool {
     pub(super) plan: Arc<Plan>,
     /// The template in the bytes that go.
     pub(super) request: Vec<u8>,
+    /// Where in it each request has the context of its own trace, and who makes that.
+    pub(super) traced: Option<(usize, RefCell<Tracer>)>,
     /// It asks with HEAD, so that answers have no body.
     pub(super) head_only: bool,
     pub(super) record: RefCell<Record>,
@@ -59,6 +65,12 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(plan: Arc<Plan>, start: Instant) -> Self {
         let (template, target) = (&plan.template, &plan.target);
+        let mut headers = template.headers.clone();
+        // Who brings a context has one trace for all requests.
+        let traces = plan.traces.filter(|_| !headers.contains_key(TRACEPARENT));
+        if traces.is_some() {
+            headers.insert(TRACEPARENT, HeaderValue::from_static(PLACE));
+        }
         let mut bytes = Vec::new();
         request::write(
             &mut bytes,
@@ -68,11 +80,17 @@ impl Pool {
                 .path_and_query()
                 .map_or("/", |path| path.as_str()),
             &target.host,
-            &template.headers,
+            &headers,
             &template.body,
         );
         let most_waiting = plan.waiting.div_ceil(plan.workers);
+        let place = bytes
+            .windows(LENGTH)
+            .position(|part| part == PLACE.as_bytes());
         Self {
+            traced: place
+                .zip(traces)
+                .map(|(at, share)| (at, RefCell::new(Tracer::new(share)))),
             request: bytes,
             head_only: plan.template.method == Method::HEAD,
             record: RefCell::new(Record::new(1)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,6 +25,8 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// The window in which the worker's own load is looked at.
 const WINDOW: Duration = Duration::from_millis(250);
+/// So many of them make a second, after which records are handed on.
+const WINDOWS: u64 = 4;
 /// So many late arrivals are sent before the sockets are looked after again.
 const BURST: usize = 32;
 
@@ -32,29 +35,31 @@ pub(super) fn run(
     index: usize,
     start: Instant,
     plan: Arc<Plan>,
+    seconds: mpsc::Sender<Record>,
     end: CancellationToken,
-) -> io::Result<Record> {
+) -> io::Result<()> {
     Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?
-        .block_on(work(index, start, plan, end))
+        .block_on(work(index, start, plan, seconds, end))
 }
 
 async fn work(
     index: usize,
     start: Instant,
     plan: Arc<Plan>,
+    seconds: mpsc::Sender<Record>,
     end: CancellationToken,
-) -> io::Result<Record> {
+) -> io::Result<()> {
     let pool = Rc::new(Pool::new(Arc::clone(&plan), start));
     let load = Rc::new(RefCell::new(Load::new()));
-    let watch = watch(Rc::clone(&pool), Rc::clone(&load), end);
-    let watch = AbortOnDropHandle::new(tokio::task::spawn_local(watch));
     // The connections of the plan, shared out to the last one.
     let share =
         plan.connections / plan.workers + usize::from(index < plan.connections % plan.workers);
     let mut lanes = JoinSet::new();
     tokio::time::sleep_until(start.into()).await;
+    let watch = watch(Rc::clone(&pool), Rc::clone(&load), seconds.clone(), end);
+    let watch = AbortOnDropHandle::new(tokio::task::spawn_local(watch));
     match &plan.pace {
         Pace::Open(arrivals) => {
             let times = arrivals.times().skip(index).step_by(plan.workers);
@@ -74,7 +79,9 @@ async fn work(
     if let Pace::Closed { duration } = plan.pace {
         record.paced = record.finished.min(duration);
     }
-    Ok(record)
+    // Who ran this takes all there is; if nobody does, nobody cares.
+    let _ = seconds.send(record).await;
+    Ok(())
 }
 
 /// Sends each request at its time, or as soon after it as can be.
@@ -147,14 +154,39 @@ async fn drain(pool: &Pool, mut lanes: JoinSet<()>) {
         }
     }
     let unsent = pool.give_up_waiting();
-    pool.record.borrow_mut().end(unsent);
+    pool.record.borrow_mut().unsent += unsent;
 }
 
-/// Looks after what must not cost a request anything: the end of the run, and how
-/// much time the worker has left.
-async fn watch(pool: Rc<Pool>, load: Rc<RefCell<Load>>, end: CancellationToken) {
-    while tokio::time::timeout(WINDOW, end.cancelled()).await.is_err() {
-        load.borrow_mut().look(&pool);
+/// Looks after what must not cost a request anything: the end of the run, how much
+/// time the worker has left, and handing on what was written down, once a second.
+async fn watch(
+    pool: Rc<Pool>,
+    load: Rc<RefCell<Load>>,
+    seconds: mpsc::Sender<Record>,
+    end: CancellationToken,
+) {
+    let mut next = Instant::now();
+    let mut windows = 0;
+    loop {
+        next += WINDOW;
+        if tokio::time::timeout_at(next.into(), end.cancelled())
+            .await
+            .is_ok()
+        {
+            break;
+        }
+        let mut load = load.borrow_mut();
+        load.look(&pool);
+        windows += 1;
+        if windows % WINDOWS == 0 {
+            let record = pool.record.replace(Record::new(1));
+            // If nobody has had the time to take the last one: with the next.
+            if let Err(TrySendError::Full(record)) = seconds.try_send(record) {
+                pool.record.borrow_mut().merge(&record);
+            } else {
+                load.handed_on();
+            }
+        }
         if pool.stopped.get() {
             // This worker met a limit: the others end with it.
             end.cancel();

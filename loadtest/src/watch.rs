@@ -1,0 +1,149 @@
+//! A run while it goes on: what its workers write down each second, put together,
+//! kept as the report's timeline and shown to those who look.
+
+pub(crate) mod live;
+pub mod metrics;
+
+use std::time::{Duration, Instant};
+
+use crate::outline::Outline;
+use crate::record::Record;
+use crate::report::Moment;
+
+/// Moments of a report at most; those of a longer run are longer than a second.
+const MOMENTS: f64 = 1800.0;
+/// What is left of a run after its last full second is shown if it is this long.
+const REMAINDER: f64 = 0.2;
+
+/// Who looks.
+pub(crate) trait View: Send {
+    /// A second of all workers.
+    fn second(&mut self, outline: &Outline, record: &Record, moment: &Moment);
+    /// No more will come.
+    fn end(&mut self) {}
+}
+
+/// Puts the workers' seconds together.
+#[derive(Default)]
+pub struct Watch {
+    views: Vec<Box<dyn View>>,
+    run: Option<Run>,
+    moments: Vec<Moment>,
+}
+
+struct Run {
+    outline: Outline,
+    began: Instant,
+    /// The current second, and of how many workers it is.
+    second: Record,
+    parts: usize,
+    second_began: Instant,
+    /// The current moment of the timeline.
+    moment: Record,
+    moment_began: Instant,
+    length: Duration,
+}
+
+impl Watch {
+    /// Nobody looks; the timeline is kept.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self::default()
+    }
+
+    /// Somebody looks, on the terminal or where standard error goes.
+    #[must_use]
+    pub fn live(mut self) -> Self {
+        self.views.push(Box::new(live::Live::new()));
+        self
+    }
+
+    /// Prometheus looks.
+    #[must_use]
+    pub fn metrics(mut self, metrics: metrics::Exposed) -> Self {
+        self.views.push(Box::new(metrics));
+        self
+    }
+
+    /// A run begins; or another part of one, as of a search.
+    pub(crate) fn begin(&mut self, outline: &Outline) {
+        self.close_all();
+        let now = Instant::now();
+        let began = self.run.as_ref().map_or(now, |run| run.began);
+        let length = (outline.planned.as_secs_f64() / MOMENTS).ceil().max(1.0);
+        let steps = outline.steps.len();
+        self.run = Some(Run {
+            outline: outline.clone(),
+            began,
+            second: Record::new(steps),
+            parts: 0,
+            second_began: now,
+            moment: Record::new(steps),
+            moment_began: now,
+            length: Duration::from_secs_f64(length),
+        });
+    }
+
+    /// One worker's second.
+    pub(crate) fn take(&mut self, record: &Record) {
+        let Some(run) = &mut self.run else { return };
+        run.second.merge(record);
+        run.parts += 1;
+        if run.parts >= run.outline.workers {
+            self.close_second();
+        }
+    }
+
+    /// The run has ended: what there was, moment by moment.
+    pub(crate) fn end(&mut self) -> Vec<Moment> {
+        self.close_all();
+        self.run = None;
+        for view in &mut self.views {
+            view.end();
+        }
+        std::mem::take(&mut self.moments)
+    }
+
+    fn close_second(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let now = Instant::now();
+        let at = (now - run.began).as_secs_f64();
+        let seconds = (now - run.second_began).as_secs_f64();
+        let steps = run.outline.steps.len();
+        let record = std::mem::replace(&mut run.second, Record::new(steps));
+        let moment = Moment::of(&run.outline, &record, at, seconds);
+        for view in &mut self.views {
+            view.second(&run.outline, &record, &moment);
+        }
+        run.moment.merge(&record);
+        (run.parts, run.second_began) = (0, now);
+        // Half a second early is nearer than half a second late.
+        if now - run.moment_began + Duration::from_millis(500) > run.length {
+            self.close_moment(now);
+        }
+    }
+
+    fn close_moment(&mut self, now: Instant) {
+        let Some(run) = &mut self.run else { return };
+        let at = (now - run.began).as_secs_f64();
+        let seconds = (now - run.moment_began).as_secs_f64();
+        let steps = run.outline.steps.len();
+        let record = std::mem::replace(&mut run.moment, Record::new(steps));
+        let idle = record.intended == 0 && record.ended == 0;
+        if seconds >= REMAINDER || !idle {
+            self.moments
+                .push(Moment::of(&run.outline, &record, at, seconds));
+        }
+        run.moment_began = now;
+    }
+
+    fn close_all(&mut self) {
+        if self.run.as_ref().is_some_and(|run| run.parts > 0) {
+            self.close_second();
+        }
+        let Some(run) = &self.run else { return };
+        if run.moment.intended > 0 || run.moment.ended > 0 {
+            self.close_moment(Instant::now());
+        }
+    }
+}
