@@ -13,7 +13,7 @@ target = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed -n 's/.*"t
 glasshouse = $(target)/debug/glasshouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page tools down fmt lint bench-events bench-start bench-telemetry bench-load packages services release
+.PHONY: help demo test test-page tools down fmt lint chaos bench-events bench-start bench-telemetry bench-load packages services release
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +41,10 @@ lint: ## Check format and lints
 test-page: services ## Drive the web page in Chromium (installs it), keep pictures in .glasshouse/pictures
 	@GLASSHOUSE=$(glasshouse) services/chat-gateway/web/test/run.sh
 	@$(CARGO) test --quiet --package loadtest --test output -- --ignored
+
+chaos: services ## Write while everything is broken, then compare the books: SEED=random WRITES=5000 FAULTS=40
+	@infra/native/packages.sh faketime:faketime
+	@$(target)/debug/chaos run $(if $(SEED),--seed $(SEED)) $(if $(WRITES),--writes $(WRITES)) $(if $(FAULTS),--faults $(FAULTS))
 
 bench-start: release ## Measure exec to ready, idle memory, /metrics rendering, program size
 	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench start

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -100,13 +100,26 @@ impl Context {
         self.release(&keys, false);
     }
 
-    /// Commits what has moved since last time, without waiting.
-    pub fn commit(&self, client: &Client) {
+    /// Hands over what has moved since last time, for the client to commit. It
+    /// tries again by itself what a rebalance made fail; of a commit of our own
+    /// that nobody waits for, a failure would never be heard of.
+    pub fn store(&self, client: &Client) {
         let moved = self.uncommitted(&self.partitions());
         if moved.count() > 0
-            && let Err(error) = client.commit(&moved, CommitMode::Async)
+            && let Err(error) = client.store_offsets(&moved)
         {
-            self.commit_callback(Err(error), &moved);
+            self.not_stored(&error, &moved);
+        }
+    }
+
+    fn not_stored(&self, error: &KafkaError, offsets: &TopicPartitionList) {
+        self.group.count_error("commit");
+        tracing::warn!(%error, "consumer_commit_failed");
+        let running = self.running();
+        for key in self.keys(offsets) {
+            if let Some(running) = running.get(&key) {
+                running.progress.offsets().not_committed();
+            }
         }
     }
 
@@ -268,6 +281,9 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "COMMITFAIL" {
+            self.group.count_error("commit");
+        }
         client::log(level, facility, message);
     }
 
@@ -311,17 +327,5 @@ impl ConsumerContext for Context {
             partitions = keys.len(),
             "consumer_rebalanced"
         );
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let Err(error) = result else { return };
-        self.group.count_error("commit");
-        tracing::warn!(%error, "consumer_commit_failed");
-        let running = self.running();
-        for key in self.keys(offsets) {
-            if let Some(running) = running.get(&key) {
-                running.progress.offsets().not_committed();
-            }
-        }
     }
 }

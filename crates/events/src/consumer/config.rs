@@ -59,9 +59,11 @@ impl Settings {
                 self.max_poll_interval.as_millis().to_string(),
             )
             .set("auto.offset.reset", "earliest")
-            // Offsets are committed by us, when the effect is.
-            .set("enable.auto.commit", "false")
+            // Offsets are stored by us, when the effect is committed; the client
+            // commits what is stored.
             .set("enable.auto.offset.store", "false")
+            .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "1000")
             .set("allow.auto.create.topics", "true")
             .set("topic.metadata.refresh.interval.ms", "5000")
             .set("queued.max.messages.kbytes", QUEUE_KBYTES)

@@ -14,7 +14,7 @@ use super::{ConsumerError, Effects};
 use crate::client::error_type;
 
 const POLL: Duration = Duration::from_millis(100);
-const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+const STORE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Makes the client and subscribes. No broker need be there yet.
 pub(super) fn join<E: Effects>(
@@ -40,7 +40,7 @@ pub(super) fn join<E: Effects>(
 /// messages themselves come through the partitions' own queues.
 pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<(), ConsumerError> {
     let context = client.context();
-    let mut next_commit = Instant::now() + COMMIT_INTERVAL;
+    let mut next_store = Instant::now() + STORE_INTERVAL;
     let mut result = Ok(());
     while !stop.is_cancelled() && result.is_ok() {
         result = match client.poll(POLL) {
@@ -55,9 +55,9 @@ pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<(), Co
         if context.broken.is_cancelled() {
             result = Err(ConsumerError::Broken("a partition's task panicked"));
         }
-        if Instant::now() >= next_commit {
-            context.commit(client);
-            next_commit = Instant::now() + COMMIT_INTERVAL;
+        if Instant::now() >= next_store {
+            context.store(client);
+            next_store = Instant::now() + STORE_INTERVAL;
         }
     }
     context.release_all();

@@ -1,5 +1,6 @@
 //! A private Kafka: one real node, or the in-process broker.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,16 @@ pub enum KafkaChoice {
     Auto,
     /// The in-process broker.
     Mock,
+}
+
+/// A listener that clients reach by a proxy. A broker tells its clients by which
+/// address to come back: that of the proxy, or they would go round it.
+#[derive(Clone, Copy, Debug)]
+pub struct Relay {
+    /// Where the node listens for the proxy.
+    pub listens: Port,
+    /// Where the proxy listens for clients.
+    pub proxy: SocketAddr,
 }
 
 /// A running private Kafka. Clones are the same.
@@ -47,6 +58,7 @@ impl Kafka {
         place: &Place,
         ports: &Ports,
         choice: KafkaChoice,
+        relays: &[Relay],
         settings: &Path,
         note: &Note,
     ) -> Result<Self> {
@@ -62,8 +74,8 @@ impl Kafka {
         let jars = jars::get(&settings.join("pom.xml"), note).await?;
         let (port, metrics) = (ports.pick(19092)?, ports.pick(19404)?);
         let controller = ports.pick(19093)?;
-        let process =
-            node::start(place, settings, &jars.folder, [port, controller, metrics]).await?;
+        let ports = [port, controller, metrics];
+        let process = node::start(place, settings, &jars.folder, ports, relays).await?;
         let version = jars.version;
         Ok(Self(Kind::Node {
             process,

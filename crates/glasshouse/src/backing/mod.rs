@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-pub use kafka::{Kafka, KafkaChoice};
+pub use kafka::{Kafka, KafkaChoice, Relay};
 pub use mock_kafka::LIMITS as MOCK_KAFKA_LIMITS;
 pub use place::{Place, random_secret, write_secret};
 pub use ports::{Port, Ports};
@@ -43,6 +43,8 @@ pub struct Options {
     pub redis: RedisChoice,
     /// Which Kafka.
     pub kafka: KafkaChoice,
+    /// Further ways to a real Kafka node, for proxies in between.
+    pub kafka_relays: Vec<Relay>,
     /// Told what takes its time.
     pub note: Note,
 }
@@ -60,6 +62,7 @@ impl Options {
             postgres,
             redis: RedisChoice::Auto,
             kafka: KafkaChoice::Auto,
+            kafka_relays: Vec::new(),
             note: Arc::new(|_| {}),
         }
     }
@@ -103,12 +106,13 @@ impl Backing {
             postgres,
             redis,
             kafka,
+            kafka_relays,
             note,
         } = options;
         let (postgres, redis, kafka) = tokio::join!(
             Postgres::start(&place, &ports, &postgres),
             Redis::start(&place, &ports, redis),
-            Kafka::start(&place, &ports, kafka, &settings, &note),
+            Kafka::start(&place, &ports, kafka, &kafka_relays, &settings, &note),
         );
         match (postgres, redis, kafka) {
             (Ok(postgres), Ok(redis), Ok(kafka)) => Ok(Self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use super::{Place, Port, programs};
+use super::{Place, Port, Relay, programs};
 use crate::supervise::{self, Process, Ready, Spec};
 
 /// A small heap, one collector thread and only the quick compiler: ready in two
@@ -31,6 +31,7 @@ pub(super) async fn start(
     settings: &Path,
     jars: &Path,
     [port, controller, metrics]: [Port; 3],
+    relays: &[Relay],
 ) -> Result<Process> {
     let java = programs::find("java").context("no java")?;
     let folder = place.folder("kafka")?;
@@ -41,6 +42,7 @@ pub(super) async fn start(
         .replace("@PORT@", &port.number.to_string())
         .replace("@CONTROLLER_PORT@", &controller.number.to_string())
         .replace("@DATA_DIR@", &data.display().to_string());
+    let properties = properties + &listeners(port, controller, relays);
     let file = folder.join("server.properties");
     fs::write(&file, properties).with_context(|| file.display().to_string())?;
 
@@ -84,6 +86,27 @@ pub(super) async fn start(
         ready_within: Duration::from_secs(60),
     };
     place.start(spec).await
+}
+
+/// The settings of listeners anew, with one for each relay: of two lines for one
+/// setting, the last counts.
+fn listeners(port: Port, controller: Port, relays: &[Relay]) -> String {
+    if relays.is_empty() {
+        return String::new();
+    }
+    let (broker, controller) = (port.address(), controller.address());
+    let mut listeners = format!("BROKER://{broker},CONTROLLER://{controller}");
+    let mut advertised = format!("BROKER://{broker}");
+    let mut protocols = "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
+    for (n, relay) in relays.iter().enumerate() {
+        listeners += &format!(",RELAY{n}://{}", relay.listens.address());
+        advertised += &format!(",RELAY{n}://{}", relay.proxy);
+        protocols += &format!(",RELAY{n}:PLAINTEXT");
+    }
+    format!(
+        "\nlisteners={listeners}\nadvertised.listeners={advertised}\n\
+         listener.security.protocol.map={protocols}\n"
+    )
 }
 
 async fn format_storage(

@@ -117,7 +117,8 @@ impl Launch {
         let settings = kafka::settings_of(&self.project);
         let start = |note: Note| async move {
             let choice = self.options.kafka;
-            let kafka = Kafka::start(&self.place, &self.ports, choice, &settings, &note).await?;
+            let kafka =
+                Kafka::start(&self.place, &self.ports, choice, &[], &settings, &note).await?;
             kafka.create_topics("").await.context("creating topics")?;
             Ok(kafka)
         };

@@ -1,0 +1,46 @@
+//! How the services behave.
+
+use super::{Case, Verdict};
+use crate::ledger::Answer;
+
+/// A service that is asked to leave answers what it was asked before.
+pub fn orderly(case: &Case) -> Verdict {
+    let mut verdict = Verdict::new(
+        "orderly",
+        "a service that is asked to leave cuts no request",
+    );
+    for write in &case.books.writes {
+        let Answer::Unknown { why, cut: true } = &write.answer else {
+            continue;
+        };
+        let stop = case
+            .orderly
+            .iter()
+            .find(|stop| stop.from <= write.answered_at && write.sent_at <= stop.to);
+        if stop.is_some() {
+            verdict.violation(|| format!("{:?} of {:?}: {why}", write.change, write.task));
+        }
+    }
+    verdict.figures = format!("{} stops", case.orderly.len());
+    verdict
+}
+
+/// A service lives on, whatever happens to what it depends on.
+pub fn lived(case: &Case) -> Verdict {
+    let mut verdict = Verdict::new(
+        "lived",
+        "no service ends, panics or hangs because of what it depends on",
+    );
+    for death in &case.deaths {
+        verdict.violation(|| death.clone());
+    }
+    for alarm in &case.evidence.alarms {
+        verdict.violation(|| alarm.clone());
+    }
+    verdict.figures = format!(
+        "{} ends, {} alarms",
+        case.deaths.len(),
+        case.evidence.alarms.len()
+    );
+    verdict
+}

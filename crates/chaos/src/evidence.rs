@@ -1,0 +1,216 @@
+//! What topics, databases and logs say at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use serde_json::Value;
+use sqlx::FromRow;
+use testkit::Record;
+use uuid::Uuid;
+
+use crate::fault::{Service, Topic};
+use crate::ledger::Books;
+use crate::world::World;
+
+/// A task as it is kept.
+#[derive(Clone, Debug, FromRow)]
+pub struct TaskRow {
+    /// The task.
+    pub id: Uuid,
+    /// Its version.
+    pub version: i64,
+    /// Its title.
+    pub title: String,
+    /// Whether it is completed.
+    pub completed: bool,
+}
+
+/// A notification as it is kept.
+#[derive(Clone, Debug, FromRow)]
+pub struct NotificationRow {
+    /// The notification.
+    pub id: Uuid,
+    /// The task it is about.
+    pub task_id: Option<Uuid>,
+    /// When it was to happen.
+    pub remind_at: Option<DateTime<Utc>>,
+    /// When it was kept, by the database's clock, which does not jump.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A message of a chat as it is kept.
+#[derive(Clone, Debug, FromRow)]
+pub struct MessageRow {
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// The sender's own id for it.
+    pub client_id: Option<String>,
+}
+
+/// A task as the API answers with it.
+#[derive(Clone, Debug)]
+pub struct TaskAnswer {
+    /// The HTTP status; 0 if there was no answer.
+    pub status: u16,
+    /// Its version.
+    pub version: i64,
+    /// Its title.
+    pub title: String,
+}
+
+/// All that was read back.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// What lies on each topic.
+    pub topics: BTreeMap<Topic, Vec<Record>>,
+    /// The dead letters of each topic.
+    pub letters: BTreeMap<Topic, Vec<Record>>,
+    /// The inbox of each topic's reader.
+    pub inboxes: BTreeMap<Topic, BTreeSet<String>>,
+    /// Which events a consumer says it handled, and how often.
+    pub handled: BTreeMap<(Topic, i32, i64), u64>,
+    /// Rows that were set aside, as `service: cause`.
+    pub set_aside: Vec<String>,
+    /// What the API answers, for each task that was acknowledged.
+    pub answers: BTreeMap<Uuid, TaskAnswer>,
+    /// Every task.
+    pub tasks: Vec<TaskRow>,
+    /// Every notification.
+    pub notifications: Vec<NotificationRow>,
+    /// Every chat message.
+    pub messages: Vec<MessageRow>,
+    /// Log lines that tell of a service that could not go on or leave in order.
+    pub alarms: Vec<String>,
+}
+
+/// Lines that no service may write, whatever happens to what it depends on.
+const ALARMS: [&str; 4] = [
+    "service_failed",
+    "background_task_failed",
+    "shutdown_deadline_exceeded",
+    "panic",
+];
+
+/// Requests at a time.
+const AT_ONCE: usize = 16;
+
+/// Asks for every task of the books, as its owner.
+async fn ask(world: &World, books: &Books) -> BTreeMap<Uuid, TaskAnswer> {
+    let proper = books.writes.iter().filter(|write| !write.improper);
+    let owners: BTreeMap<Uuid, Uuid> = proper
+        .filter_map(|write| Some((write.task?, write.user)))
+        .collect();
+    let asked = owners.into_iter().map(|(task, owner)| async move {
+        let token = world
+            .users
+            .iter()
+            .find(|user| user.id == owner)
+            .map(|user| &user.token);
+        let url = world
+            .node(Service::TodoApi)
+            .url(&format!("/v1/tasks/{task}"));
+        let request = world
+            .ground
+            .http
+            .get(url)
+            .bearer_auth(token.map_or("", String::as_str));
+        let mut answer = TaskAnswer {
+            status: 0,
+            version: 0,
+            title: String::new(),
+        };
+        if let Ok(response) = request.send().await {
+            answer.status = response.status().as_u16();
+            let body: Value = response.json().await.unwrap_or_default();
+            answer.version = body["version"].as_i64().unwrap_or_default();
+            answer.title = body["title"].as_str().unwrap_or_default().to_owned();
+        }
+        (task, answer)
+    });
+    futures_util::stream::iter(asked)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await
+}
+
+impl Evidence {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// When a database cannot be read.
+    pub async fn gather(world: &World, books: &Books) -> Result<Self> {
+        let mut evidence = Self::default();
+        for topic in Topic::ALL {
+            let name = world.topic(topic);
+            evidence.topics.insert(topic, world.kafka.read(&name).await);
+            let letters = world.kafka.read(&format!("{name}.dlq")).await;
+            evidence.letters.insert(topic, letters);
+            let inbox: Vec<Uuid> = sqlx::query_scalar("SELECT event_id FROM inbox")
+                .fetch_all(world.pool(topic.reader()))
+                .await?;
+            let inbox = inbox.iter().map(Uuid::to_string).collect();
+            evidence.inboxes.insert(topic, inbox);
+        }
+        for service in [Service::TodoApi, Service::EventWorker] {
+            let causes: Vec<Option<String>> =
+                sqlx::query_scalar("SELECT cause FROM outbox WHERE failed_at IS NOT NULL")
+                    .fetch_all(world.pool(service))
+                    .await?;
+            let name = service.name();
+            let causes = causes
+                .into_iter()
+                .map(|cause| format!("{name}: {}", cause.unwrap_or_default()));
+            evidence.set_aside.extend(causes);
+        }
+        evidence.tasks = sqlx::query_as(
+            "SELECT id, version, title, completed_at IS NOT NULL AS completed FROM tasks",
+        )
+        .fetch_all(world.pool(Service::TodoApi))
+        .await?;
+        let gateway = world.pool(Service::ChatGateway);
+        evidence.notifications =
+            sqlx::query_as("SELECT id, task_id, remind_at, created_at FROM notifications")
+                .fetch_all(gateway)
+                .await?;
+        evidence.messages = sqlx::query_as("SELECT user_id, client_id FROM messages")
+            .fetch_all(gateway)
+            .await?;
+        evidence.answers = ask(world, books).await;
+        for service in Service::ALL {
+            for log in world.logs(service) {
+                evidence.read_log(File::open(log)?);
+            }
+        }
+        Ok(evidence)
+    }
+
+    /// A killed process may have left half a line: what cannot be read is passed
+    /// over.
+    fn read_log(&mut self, log: File) {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let alarm = ALARMS.iter().find(|alarm| line.contains(**alarm));
+            let Ok(parsed) = serde_json::from_str::<Value>(&line) else {
+                continue;
+            };
+            let (message, fields) = (&parsed["message"], &parsed["fields"]);
+            if alarm.is_some_and(|alarm| message == alarm) {
+                let service = parsed["service"].as_str().unwrap_or_default();
+                self.alarms.push(format!("{service}: {message} {fields}"));
+            }
+            let succeeded = message == "consumer_event" && fields["status"] == "success";
+            let topic = Topic::ALL
+                .into_iter()
+                .find(|topic| fields["topic"] == topic.name());
+            let place = (fields["partition"].as_i64(), fields["offset"].as_i64());
+            if let (true, Some(topic), (Some(partition), Some(offset))) = (succeeded, topic, place)
+                && let Ok(partition) = i32::try_from(partition)
+            {
+                *self.handled.entry((topic, partition, offset)).or_default() += 1;
+            }
+        }
+    }
+}
