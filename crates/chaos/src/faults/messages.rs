@@ -27,11 +27,23 @@ pub struct Poisoned {
     pub cause: &'static str,
 }
 
-/// Sends again what lies on the topic: the same key, headers and body.
-pub async fn duplicate(world: &World, topic: Topic, count: usize, seed: u64) -> Result<Came> {
+/// Sends again what lies on the topic: the same key, headers and body. Not what
+/// was poisoned, which would only be more poison.
+pub async fn duplicate(
+    world: &World,
+    topic: Topic,
+    count: usize,
+    seed: u64,
+    poisoned: &[Poisoned],
+) -> Result<Came> {
     let name = world.topic(topic);
     let mut random = SmallRng::seed_from_u64(seed);
-    let records = world.kafka.read(&name).await;
+    let mut records = world.kafka.read(&name).await;
+    records.retain(|record| {
+        !poisoned.iter().any(|it| {
+            (it.topic, it.partition, it.offset) == (topic, record.partition, record.offset)
+        })
+    });
     let chosen: Vec<&Record> = records.sample(&mut random, count).collect();
     for record in &chosen {
         world.kafka.send(&name, record).await;

@@ -142,7 +142,8 @@ impl Injector {
             }
             Fault::DiskFull(store, lasts) => disk::fill(world, *store, *lasts).await,
             Fault::Duplicates(topic, count) => {
-                messages::duplicate(world, *topic, *count, seed).await
+                let poisoned = lock(&self.poisoned).clone();
+                messages::duplicate(world, *topic, *count, seed, &poisoned).await
             }
             Fault::Poison(topic, count) => {
                 let sent = messages::poison(world, *topic, *count, seed).await;
