@@ -18,15 +18,14 @@ pub async fn fill(world: &World, store: Store, lasts: Duration) -> Result<Came> 
     let account = server.spec().account.as_ref();
     let all = server.pid().map(tree).unwrap_or_default();
     let limited = limit(&all, "0:", account).await;
-    if let Err(why) = limited {
-        return Ok(Came::Skipped(why));
+    if limited.is_ok() {
+        tokio::time::sleep(lasts).await;
     }
-    // What the server starts anew meanwhile inherits the limit.
-    tokio::time::sleep(lasts).await;
+    // What the server has started meanwhile inherited the limit.
     let all = server.pid().map(tree).unwrap_or_default();
-    // Some may have ended by now.
-    for pid in all {
-        let _ = limit(&[pid], "unlimited:", account).await;
+    let lifted = limit(&all, "unlimited:", account).await;
+    if let Err(why) = limited.and(lifted) {
+        return Ok(Came::Skipped(why));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let target = Target::Store(store);
@@ -54,6 +53,10 @@ async fn limit(pids: &[u32], size: &str, account: Option<&Account>) -> Result<()
         let output = output.map_err(|error| format!("prlimit cannot be run: {error}"))?;
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr);
+            // A connection may have ended meanwhile.
+            if why.contains("No such process") {
+                continue;
+            }
             return Err(format!("prlimit was refused: {}", why.trim()));
         }
     }
