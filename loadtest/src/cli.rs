@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::{Arrivals, Shape, Spacing};
+use crate::compare::Compare;
 use crate::engine;
 use crate::output::Output;
 use crate::plan::{Pace, Plan, Template};
@@ -25,12 +26,17 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, Parser)]
 #[command(
     version,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 a valid run, 1 it could not take place, 2 wrong arguments, 3 an invalid run, \
                   130 stopped by Ctrl-C."
 )]
 pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Where to, such as http://127.0.0.1:8080/v1/tasks
-    url: String,
+    #[arg(required = true)]
+    url: Option<String>,
     /// Requests a second: 500, ramp:100-2000, step:100,200,400, spike:100-2000, sine:50-500x3
     #[arg(long, short, default_value = "100", value_name = "SHAPE")]
     rate: Shape,
@@ -74,12 +80,20 @@ pub struct Cli {
     output: Output,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    Compare(Compare),
+}
+
 impl Cli {
     /// Does what it says.
     ///
     /// # Errors
     /// If the run cannot begin, or its report cannot be written.
     pub async fn run(self) -> Result<ExitCode> {
+        if let Some(Command::Compare(compare)) = &self.command {
+            return compare.run();
+        }
         let output = self.output.clone();
         let plan = self.plan().await?;
         let stop = CancellationToken::new();
@@ -91,7 +105,8 @@ impl Cli {
     }
 
     async fn plan(self) -> Result<Plan> {
-        let target = Target::resolve(&self.url, self.allow_remote).await?;
+        let target =
+            Target::resolve(self.url.as_deref().unwrap_or_default(), self.allow_remote).await?;
         let pace = if self.closed_loop {
             Pace::Closed {
                 duration: self.duration,

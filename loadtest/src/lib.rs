@@ -8,6 +8,7 @@
 
 mod arrivals;
 pub mod cli;
+pub mod compare;
 mod engine;
 mod failure;
 mod http1;

@@ -1,11 +1,13 @@
 //! A run while it goes on: what its workers write down each second, put together,
 //! kept as the report's timeline and shown to those who look.
 
+mod host;
 pub(crate) mod live;
 pub mod metrics;
 
 use std::time::{Duration, Instant};
 
+use self::host::Host;
 use crate::outline::Outline;
 use crate::record::Record;
 use crate::report::Moment;
@@ -27,6 +29,7 @@ pub(crate) trait View: Send {
 #[derive(Default)]
 pub struct Watch {
     views: Vec<Box<dyn View>>,
+    host: Option<Host>,
     run: Option<Run>,
     moments: Vec<Moment>,
 }
@@ -69,6 +72,7 @@ impl Watch {
     pub(crate) fn begin(&mut self, outline: &Outline) {
         self.close_all();
         let now = Instant::now();
+        self.host.get_or_insert_with(Host::new);
         let began = self.run.as_ref().map_or(now, |run| run.began);
         let length = (outline.planned.as_secs_f64() / MOMENTS).ceil().max(1.0);
         let steps = outline.steps.len();
@@ -131,8 +135,11 @@ impl Watch {
         let record = std::mem::replace(&mut run.moment, Record::new(steps));
         let idle = record.intended == 0 && record.ended == 0;
         if seconds >= REMAINDER || !idle {
-            self.moments
-                .push(Moment::of(&run.outline, &record, at, seconds));
+            let mut moment = Moment::of(&run.outline, &record, at, seconds);
+            if let Some(host) = &mut self.host {
+                (moment.host_cpu, moment.host_memory) = (host.cpu(), host.memory());
+            }
+            self.moments.push(moment);
         }
         run.moment_began = now;
     }

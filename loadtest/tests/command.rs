@@ -117,3 +117,59 @@ fn an_interrupt_reports_what_there_is() {
     assert!(text.contains("stopped early"), "{text}");
     assert!(text.contains("status 200"), "{text}");
 }
+
+#[test]
+fn two_runs_are_compared() {
+    let server = Scripted::start(|_| ok());
+    let folder = std::env::temp_dir().join(format!("loadtest-compare-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("run.json");
+    let measured = Command::new(PROGRAM)
+        .args([
+            &server.url(),
+            "-d",
+            "1",
+            "--max-lateness",
+            "60",
+            "-q",
+            "--out",
+        ])
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(measured.success());
+    let compare = |run: &std::path::Path, extra: &[&std::ffi::OsStr]| {
+        let run = Command::new(PROGRAM)
+            .arg("compare")
+            .arg(run)
+            .args(extra)
+            .output()
+            .unwrap();
+        let text = [run.stdout, run.stderr]
+            .map(|text| String::from_utf8(text).unwrap())
+            .concat();
+        (run.status.code(), text)
+    };
+    let (_, text) = compare(&path, &[]);
+    assert!(
+        text.contains("overall p95") && text.contains("to come: agents"),
+        "{text}"
+    );
+
+    // A limit that nothing holds, and one that everything does.
+    for (limit, code) in [("0.000001", 1), ("1000000", 0)] {
+        let limits = folder.join("limits.yaml");
+        let yaml = format!(
+            "rows: []\noverall: {{ p95: {limit}, errors_percent: 50, cpu_percent: 101, memory_percent: 101 }}\n"
+        );
+        std::fs::write(&limits, yaml).unwrap();
+        let (found, text) = compare(&path, &["--baselines".as_ref(), limits.as_ref()]);
+        assert_eq!(found, Some(code), "{text}");
+    }
+    let (code, text) = compare(&path, &["--with".as_ref(), path.as_ref()]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("too short"), "{text}");
+    let (code, text) = compare(&folder, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

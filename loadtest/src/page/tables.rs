@@ -3,7 +3,7 @@
 use std::fmt::{self, Formatter};
 
 use super::{Escaped, nanoseconds, number};
-use crate::report::{Breakpoint, Latency, Report, Step, Verdict};
+use crate::report::{Breakpoint, Latency, Moment, Report, Step, Verdict};
 
 pub(super) fn write(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if !report.thresholds.is_empty() {
@@ -209,6 +209,14 @@ fn circumstances(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
                 report.workers, report.connections, report.opened
             ),
         ),
+        ("machine's use", {
+            let most = |of: fn(&Moment) -> f64| report.timeline.iter().map(of).fold(0.0, f64::max);
+            format!(
+                "cores at most {:.0} %, memory at most {:.0} %",
+                most(|moment| moment.host_cpu) * 100.0,
+                most(|moment| moment.host_memory) * 100.0
+            )
+        }),
         (
             "own load",
             format!("at most {:.0} %", report.busiest * 100.0),

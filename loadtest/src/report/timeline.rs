@@ -33,6 +33,10 @@ pub struct Moment {
     pub late: u64,
     /// The share of its time in which the busiest worker was busy.
     pub busy: f64,
+    /// The share of its cores the machine used, 0 to 1.
+    pub host_cpu: f64,
+    /// The share of its memory that was taken, 0 to 1.
+    pub host_memory: f64,
     /// By step, in the order of the report.
     pub steps: Vec<StepMoment>,
 }
@@ -86,6 +90,8 @@ impl Moment {
             max: all.max(),
             late: record.lateness.value_at_quantile(0.99),
             busy: record.busiest,
+            host_cpu: 0.0,
+            host_memory: 0.0,
             steps: steps.collect(),
         }
     }
