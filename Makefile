@@ -13,7 +13,11 @@ target = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed -n 's/.*"t
 glasshouse = $(target)/debug/glasshouse
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo test test-page tools down fmt lint chaos bench-events bench-start bench-telemetry bench-load packages services release
+=======
+.PHONY: help demo test test-page test-alerts tools down fmt lint bench-start bench-telemetry bench-load packages services release
+>>>>>>> ea8e903 (Objectives as data, and the burn-rate rules generated from them)
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -24,6 +28,10 @@ demo: services ## Install what is missing, build, start everything, make the jou
 test: packages ## Install what is missing, build, run every test against real backing services
 	@$(patiently) $(CARGO) build --workspace --all-targets
 	@$(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
+
+test-alerts: packages ## Check the rules, and test when each alert fires, clears and stays silent
+	@promtool check rules --lint=all --lint-fatal alerts/rules/*.yml | tail -n 3
+	@promtool test rules alerts/tests/*.yml
 
 tools: services ## Build Collector, Jaeger, Loki and daprd, once for all checkouts (about 12 min)
 	@$(glasshouse) tools

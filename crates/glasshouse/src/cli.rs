@@ -13,7 +13,7 @@ use crate::backing::{KafkaChoice, RedisChoice};
 use crate::progress::Progress;
 use crate::state::{RunState, StateFile};
 use crate::tools::{self, Tools};
-use crate::{command, journey, probe, project, provision, up};
+use crate::{command, journey, probe, project, provision, slo, up};
 
 /// Starts Glasshouse with everything it needs, and shows what it does.
 #[derive(Debug, Parser)]
@@ -52,6 +52,11 @@ enum Command {
     },
     /// Follow one action through the whole system, and look it up in metrics, traces and logs
     Journey(Journey),
+    /// Service level objectives
+    Slo {
+        #[command(subcommand)]
+        what: Slo,
+    },
     /// Make what containers need before they start: secrets, topics
     Provision {
         #[command(subcommand)]
@@ -97,6 +102,19 @@ struct Journey {
     /// Ask a running probe whether it is well: exit code 0 or 1
     #[arg(long, conflicts_with_all = ["every", "gateway"])]
     health: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Slo {
+    /// Make the rules of the objectives in alerts/slo.toml
+    Generate {
+        /// How long an hour is
+        #[arg(long, value_enum, default_value_t)]
+        preset: slo::Preset,
+        /// Where to [default: alerts/rules/slo.yml]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -177,6 +195,16 @@ impl Cli {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Journey(journey) => journey.run(home).await,
+            Command::Slo {
+                what: Slo::Generate { preset, out },
+            } => {
+                let root = project::root()?;
+                let objectives = slo::load(&root.join(slo::OBJECTIVES))?;
+                let out = out.unwrap_or_else(|| root.join(slo::RULES));
+                std::fs::write(&out, slo::generate(&objectives, preset))
+                    .with_context(|| out.display().to_string())?;
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Provision { what } => {
                 match what {
                     Provision::Secrets { folder } => provision::secrets(&folder)?,

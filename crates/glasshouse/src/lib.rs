@@ -12,6 +12,7 @@ pub mod progress;
 pub mod project;
 pub mod provision;
 pub mod signing;
+pub mod slo;
 pub mod state;
 pub mod supervise;
 pub mod table;

@@ -13,10 +13,15 @@ fn help_is_as_agreed() {
         vec!["logs"],
         vec!["journey"],
         vec!["provision"],
+        vec!["slo", "generate"],
         vec!["tools"],
         vec!["backing"],
     ] {
-        let name = arguments.first().copied().unwrap_or("glasshouse");
+        let name = if arguments.is_empty() {
+            "glasshouse".to_owned()
+        } else {
+            arguments.join("-")
+        };
         let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
             .args(&arguments)
             .arg("--help")
