@@ -13,11 +13,8 @@ target = $(shell $(CARGO) metadata --no-deps --format-version 1 | sed -n 's/.*"t
 glasshouse = $(target)/debug/glasshouse
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test test-page tools down fmt lint chaos bench-events bench-start bench-telemetry bench-load packages services release
-=======
-.PHONY: help demo test test-page test-alerts tools down fmt lint bench-start bench-telemetry bench-load packages services release
->>>>>>> ea8e903 (Objectives as data, and the burn-rate rules generated from them)
+# All of them: nothing here is a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
