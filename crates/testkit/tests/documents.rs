@@ -83,6 +83,28 @@ fn the_metrics_are_documented() {
             metric.help.replace('|', "\\|")
         );
     }
+    text.push_str(
+        "\n## The load generator\n\n\
+         What it exposes with `--metrics ADDRESS` while it runs.\n\n\
+         | metric | type | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for metric in loadtest::metrics::CATALOGUE {
+        assert_eq!(metric.kind == "counter", metric.name.ends_with("_total"));
+        let labels: Vec<_> = metric
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            metric.kind,
+            labels.join("; "),
+            metric.help.replace('|', "\\|")
+        );
+    }
     check("metrics.md", &text);
 }
 
