@@ -7,7 +7,7 @@ use events::consumer::{Envelope, Handler, HandlerError, Outcome};
 use events::redrive::{Condition, DeadLetters, Filter, RedriveError};
 use events::topics::Topic;
 use sqlx::PgTransaction;
-use testkit::{Record, eventually};
+use testkit::{Record, ServiceBuilder, eventually};
 
 use crate::rig::{self, Counted, Rig};
 
@@ -208,6 +208,53 @@ async fn a_letter_that_goes_back_twice_takes_effect_once() {
     member.stop().await;
     wait_for_effects(&rig, 41).await;
     assert!(rig.dead_letters().await.is_empty());
+}
+
+/// Runs `glasshouse redrive` on the rig's topic: what it printed.
+async fn command(rig: &Rig, arguments: &[&str]) -> String {
+    let output = tokio::process::Command::new(ServiceBuilder::new("glasshouse").program())
+        .args(["redrive", "todo.tasks.v1", "--brokers", &rig.backing.kafka])
+        .args(["--prefix", &rig.prefix])
+        .args(arguments)
+        .output()
+        .await
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_shows_sends_counts_and_leaves() {
+    let handler = Faulty::default();
+    let (rig, member) = with_dead_letters(&handler).await;
+    handler.is_repaired.store(true, Ordering::SeqCst);
+    let shown = command(&rig, &["--dry-run", "--filter", "cause=odd"]).await;
+    println!("{shown}");
+    let cells: Vec<Vec<&str>> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(cells[0], ["todo.tasks.v1.dlq:", "24"]);
+    let row = |cause: &str| cells.iter().find(|row| row.last() == Some(&cause));
+    assert_eq!(row("odd").expect("a row")[..2], ["16", "16"]);
+    assert_eq!(row("fifth").expect("a row")[..2], ["8", "0"]);
+    assert!(shown.ends_with("sent 0, left 24\n"), "{shown}");
+
+    let done = command(&rig, &["--filter", "cause=odd", "--limit", "4"]).await;
+    assert!(
+        done.ends_with("sent 4 to todo.tasks.v1, left 20\n"),
+        "{done}"
+    );
+    wait_for_effects(&rig, 16 + 4).await;
+    let done = command(&rig, &[]).await;
+    assert!(
+        done.ends_with("sent 20 to todo.tasks.v1, left 0\n"),
+        "{done}"
+    );
+    wait_for_effects(&rig, 40).await;
+    // Counted where a message takes effect, whoever sent it back.
+    assert_eq!(rig.figure("kafka_redriven_total"), 24.0);
+    member.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
