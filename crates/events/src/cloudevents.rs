@@ -6,6 +6,8 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 use telemetry::Context;
 use uuid::Uuid;
 
+use crate::consumer::dead_letter::REDRIVEN_AT;
+
 /// The only version of the specification that is spoken.
 pub const SPEC_VERSION: &str = "1.0";
 /// The only content type that is spoken.
@@ -25,6 +27,8 @@ pub struct Attributes {
     /// The span that published it. A message without one, or with one that
     /// cannot be read, is still an event: it starts a trace of its own.
     pub context: Option<Context>,
+    /// Whether it was a dead letter and was sent back.
+    pub redriven: bool,
 }
 
 /// Why headers are not those of an event.
@@ -108,6 +112,7 @@ pub fn read<H: Headers>(headers: Option<&H>) -> Result<Attributes, HeaderError> 
             .map_err(|_| HeaderError::Malformed("ce_time"))?
             .with_timezone(&Utc),
         context: context(found.traceparent),
+        redriven: found.redriven_at.is_some(),
     })
 }
 
@@ -130,6 +135,7 @@ struct Found<'a> {
     time: Option<&'a [u8]>,
     content_type: Option<&'a [u8]>,
     traceparent: Option<&'a [u8]>,
+    redriven_at: Option<&'a [u8]>,
 }
 
 impl<'a> Found<'a> {
@@ -142,6 +148,7 @@ impl<'a> Found<'a> {
             ("ce_time", &mut self.time),
             ("content-type", &mut self.content_type),
             ("traceparent", &mut self.traceparent),
+            (REDRIVEN_AT, &mut self.redriven_at),
         ];
         for (name, slot) in slots {
             if key.eq_ignore_ascii_case(name) {

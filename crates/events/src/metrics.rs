@@ -15,7 +15,7 @@ const PARTITION: Label = Label::open("partition");
 const ERROR_TYPE: Label = Label::open("error_type");
 
 /// Rows, powers of four: as many as one round of the relay may take.
-const BATCH: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
+const BATCH: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
 
 const PRODUCER_MESSAGES: Metric = Metric::counter(
     "kafka_producer_messages_total",

@@ -24,7 +24,7 @@ async fn main() {
     println!("events per second, {pairs} pairs, medians");
     println!("{:<44} {:>10} {:>10} {:>7}", "", "bare", "ours", "ratio");
     relay::measure(&backing, pairs, number("ROWS", 30_000)).await;
-    pipeline::measure(&backing, pairs, number("MESSAGES", 200_000)).await;
+    pipeline::measure(&backing, pairs, number("MESSAGES", 400_000)).await;
     writers::measure(&backing, pairs).await;
 }
 

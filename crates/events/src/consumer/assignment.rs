@@ -206,6 +206,10 @@ impl Context {
             .map(|running| running.progress)
             .collect();
         if !lost {
+            // All of it: what was handed over may not have been committed yet.
+            for progress in &progress {
+                progress.offsets().not_committed();
+            }
             self.commit_and_wait(self.uncommitted(&progress));
         }
         for progress in progress {
@@ -225,6 +229,8 @@ impl Context {
         }
         let (answer, answered) = mpsc::channel();
         let commit = move || {
+            // Or the client would at the end commit what it was given last.
+            let _ = client.store_offsets(&offsets);
             // Nobody may be waiting any more.
             let _ = answer.send(client.commit(&offsets, CommitMode::Sync));
         };

@@ -9,7 +9,7 @@ use crate::client;
 use crate::topics::{self, Topic};
 
 /// Bytes that the client holds for one partition.
-const QUEUE_KBYTES: &str = "1024";
+const QUEUE_KBYTES: &str = "4096";
 
 /// What to consume, as whom.
 #[derive(Clone, Debug)]
@@ -67,8 +67,9 @@ impl Settings {
             .set("allow.auto.create.topics", "true")
             .set("topic.metadata.refresh.interval.ms", "5000")
             .set("queued.max.messages.kbytes", QUEUE_KBYTES)
-            .set("queued.min.messages", "1000")
-            .set("fetch.queue.backoff.ms", "20")
+            // With fewer, a quick handler waits for fetches most of its time.
+            .set("queued.min.messages", "10000")
+            .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
             .set("fetch.max.bytes", "8388608");
         config

@@ -76,7 +76,7 @@ impl Envelope {
             source: attributes.source,
             time: attributes.time,
             context: attributes.context,
-            redriven: super::dead_letter::was_redriven(headers),
+            redriven: attributes.redriven,
             body: body.to_vec(),
         })
     }

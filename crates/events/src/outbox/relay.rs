@@ -25,8 +25,8 @@ use crate::producer::{ProduceError, Producer};
 use crate::topics::Topic;
 use telemetry::untraced;
 
-/// While one lane waits for the broker, the other reads the next rows.
-pub const LANES: usize = 2;
+/// While one lane waits for the broker, the others read and delete.
+pub const LANES: usize = 3;
 /// Without a notification, rows are looked for this often.
 const SLOW_POLL: Duration = Duration::from_secs(5);
 /// Between two looks while somebody is just writing.

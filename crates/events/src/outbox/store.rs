@@ -8,9 +8,9 @@ use crate::metrics::{OUTBOX_CLAIM, OUTBOX_COUNT, OUTBOX_DELETE, OUTBOX_MARK, OUT
 
 /// Shards that one lane takes at most, so that another lane or process finds
 /// some too.
-pub const SHARDS: i64 = 8;
+pub const SHARDS: i64 = 6;
 /// Rows of one shard in one round.
-pub const ROWS_PER_SHARD: i64 = 128;
+pub const ROWS_PER_SHARD: i64 = 256;
 /// Bytes of one shard in one round (its first row is taken whatever its size).
 pub const BYTES_PER_SHARD: i64 = 1024 * 1024;
 /// A row that failed this often is set aside: after some two minutes, in which
