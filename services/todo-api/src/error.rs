@@ -12,6 +12,21 @@ pub enum Error {
     /// The cursor is none of this list's.
     #[error("the cursor does not belong to this list")]
     Cursor,
+    /// None of the formats is wanted.
+    #[error("no format is acceptable")]
+    NotAcceptable,
+    /// The file is in none of the formats.
+    #[error("the format is not known")]
+    MediaType,
+    /// The file broke off.
+    #[error("the body could not be read")]
+    BodyUnreadable,
+    /// The file is larger than any.
+    #[error("the file is too large")]
+    FileTooLarge,
+    /// The file has more tasks than any.
+    #[error("the file has too many tasks")]
+    TooManyTasks,
     /// There is no such task, or it is somebody else's.
     #[error("there is no such task")]
     NotFound,
@@ -59,6 +74,35 @@ impl Error {
                 "The cursor does not belong to this list",
             )
             .detail("It must be a next_cursor of this list. Start again without one"),
+            Self::NotAcceptable => Problem::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "There is no such format",
+            )
+            .detail("Accept application/x-ndjson or text/calendar"),
+            Self::MediaType => Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The file must be JSON lines or iCalendar",
+            )
+            .detail("Send Content-Type: application/x-ndjson or text/calendar"),
+            Self::BodyUnreadable => Problem::new(
+                StatusCode::BAD_REQUEST,
+                "body_unreadable",
+                "The body could not be read",
+            ),
+            Self::FileTooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The body is too large",
+            )
+            .detail("At most 16 MiB"),
+            Self::TooManyTasks => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_many_tasks",
+                "The file has too many tasks",
+            )
+            .detail("At most 5,000"),
             Self::NotFound => Problem::new(
                 StatusCode::NOT_FOUND,
                 "task_not_found",

@@ -41,6 +41,8 @@ pub const FEATURE_USAGE: Metric = Metric::counter(
             "search",
             "sort",
             "bulk",
+            "export",
+            "import",
         ],
     )],
 );
@@ -64,6 +66,12 @@ pub static TASK_COMMIT: Query = Query::new("task_commit", "COMMIT", "tasks");
 pub static TASK_UPDATE: Query = Query::new("task_update", "UPDATE", "tasks");
 /// A task's end and its event.
 pub static TASK_DELETE: Query = Query::new("task_delete", "DELETE", "tasks");
+/// The begin of an import's transaction.
+pub static TASK_IMPORT_BEGIN: Query = Query::new("task_import_begin", "BEGIN", "tasks");
+/// Who is imported for the first time.
+pub static TASK_IMPORT_CLAIM: Query = Query::new("task_import_claim", "INSERT", "task_imports");
+/// Imported tasks and their events.
+pub static TASK_IMPORT: Query = Query::new("task_import", "INSERT", "tasks");
 /// The count behind the gauge `tasks`.
 pub static TASK_COUNT: Query = Query::new("task_count", "SELECT", "tasks");
 
@@ -77,6 +85,9 @@ pub const QUERIES: &[&Query] = &[
     &TASK_COMMIT,
     &TASK_UPDATE,
     &TASK_DELETE,
+    &TASK_IMPORT_BEGIN,
+    &TASK_IMPORT_CLAIM,
+    &TASK_IMPORT,
     &TASK_COUNT,
 ];
 
@@ -101,11 +112,15 @@ pub enum Feature {
     Sort,
     /// Many tasks were changed at once.
     Bulk,
+    /// Tasks were written to a file.
+    Export,
+    /// Tasks were read from a file.
+    Import,
 }
 
 impl Feature {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Reminder,
         Self::Tag,
         Self::Priority,
@@ -115,6 +130,8 @@ impl Feature {
         Self::Search,
         Self::Sort,
         Self::Bulk,
+        Self::Export,
+        Self::Import,
     ];
 
     const fn label(self) -> &'static str {
@@ -128,6 +145,8 @@ impl Feature {
             Self::Search => "search",
             Self::Sort => "sort",
             Self::Bulk => "bulk",
+            Self::Export => "export",
+            Self::Import => "import",
         }
     }
 

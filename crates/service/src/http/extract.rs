@@ -53,11 +53,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                     )
                 }
             })?;
-        parse(&body).map(Json)
+        read_json(&body).map(Json)
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// Reads a JSON object, as [`Json`] does.
+///
+/// # Errors
+/// A problem that names the field, or says that this is no JSON.
+pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // A derived struct would also be read from an array, by position.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(match serde_json::from_slice::<IgnoredAny>(body) {
@@ -189,7 +193,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> (u16, &'static str, String) {
-        let problem = parse::<Body>(text.as_bytes()).unwrap_err();
+        let problem = read_json::<Body>(text.as_bytes()).unwrap_err();
         let error = problem.errors.first();
         let code = error.map_or(problem.code, |error| error.code);
         let field = error.map(|error| error.field.clone()).unwrap_or_default();

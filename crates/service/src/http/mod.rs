@@ -8,7 +8,7 @@ mod shed;
 mod standard;
 mod unread;
 
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, Path, Query, read_json};
 pub(crate) use probes::{detailed, probes, ready, startup};
 pub use serve::serve;
 pub(crate) use serve::{Limits, accept};

@@ -132,6 +132,8 @@ mod tests {
                 "/v1/tasks",
                 "/v1/tasks/bulk",
                 "/v1/tasks/counts",
+                "/v1/tasks/export",
+                "/v1/tasks/import",
                 "/v1/tasks/{id}",
                 "/v1/tasks/{id}/complete",
                 "/v1/tasks/{id}/reopen"

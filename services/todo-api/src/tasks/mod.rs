@@ -10,6 +10,7 @@ mod routes;
 mod search;
 mod store;
 mod task;
+mod transfer;
 mod version;
 
 pub(crate) use count::count_tasks;

@@ -18,6 +18,7 @@ use super::{
     search,
     store::Edit,
     task::Task,
+    transfer,
     version::{IfMatch, etag},
 };
 use crate::{AppState, Error, Store};
@@ -31,6 +32,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(reopen))
         .merge(search::router())
         .merge(bulk::router())
+        .merge(transfer::router())
 }
 
 /// Starts the HTTP series of these routes at zero.
@@ -40,6 +42,8 @@ pub(crate) fn start_series() {
         (Method::GET, "/v1/tasks", StatusCode::OK),
         (Method::GET, "/v1/tasks/counts", StatusCode::OK),
         (Method::POST, "/v1/tasks/bulk", StatusCode::MULTI_STATUS),
+        (Method::GET, "/v1/tasks/export", StatusCode::OK),
+        (Method::POST, "/v1/tasks/import", StatusCode::OK),
         (Method::GET, "/v1/tasks/{id}", StatusCode::OK),
         (Method::PATCH, "/v1/tasks/{id}", StatusCode::OK),
         (Method::DELETE, "/v1/tasks/{id}", StatusCode::NO_CONTENT),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use events::{contracts::Change, outbox::Entry};
 use sqlx::{
     Connection, FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query,
-    query::QueryAs,
+    query::QueryAs, query_builder::Separated,
 };
 use uuid::Uuid;
 
@@ -234,6 +234,25 @@ fn bind_task<'q>(query: Statement<'q>, task: &'q Task) -> Statement<'q> {
         .bind(task.time_zone.as_ref().map(TimeZone::as_str))
         .bind(task.completed_at)
         .bind(task.updated_at)
+}
+
+/// The values of [`COLUMNS`].
+pub(super) fn push_task(row: &mut Separated<'_, Postgres, &'static str>, task: &Task) {
+    let tags = task.tags.iter().map(|tag| tag.as_str().to_owned());
+    let text = |text: &str| text.to_owned();
+    row.push_bind(task.id)
+        .push_bind(task.user_id)
+        .push_bind(task.version)
+        .push_bind(text(task.title.as_str()))
+        .push_bind(task.description.as_ref().map(|value| text(value.as_str())))
+        .push_bind(task.priority.number())
+        .push_bind(tags.collect::<Vec<_>>())
+        .push_bind(task.due_at)
+        .push_bind(task.remind_at)
+        .push_bind(task.time_zone.as_ref().map(|value| text(value.as_str())))
+        .push_bind(task.completed_at)
+        .push_bind(task.updated_at)
+        .push_bind(task.created_at);
 }
 
 /// The last seven.

@@ -69,6 +69,14 @@ impl Api {
             .sum("feature_usage_total", &labels)
     }
 
+    /// How much memory the service has, in bytes.
+    pub(crate) async fn memory(&self) -> f64 {
+        self.service
+            .metrics()
+            .await
+            .sum("process_resident_memory_bytes", &[])
+    }
+
     /// A look inside.
     pub(crate) async fn database(&self) -> PgPool {
         self.parts.database("todo-api").pool().await

@@ -32,6 +32,8 @@ async fn the_document_is_openapi_3_1_and_lists_every_route() {
         "POST /v1/tasks",
         "GET /v1/tasks/counts",
         "POST /v1/tasks/bulk",
+        "GET /v1/tasks/export",
+        "POST /v1/tasks/import",
         "GET /v1/tasks/{id}",
         "PATCH /v1/tasks/{id}",
         "DELETE /v1/tasks/{id}",

@@ -10,3 +10,4 @@ mod listing;
 mod orders;
 mod refusals;
 mod search;
+mod transfer;

@@ -12,7 +12,7 @@ use crate::Error;
 /// Where a page ends: the last task on it, by its place in the order. It stays
 /// valid while tasks come, change and go.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Cursor {
+pub(in super::super) struct Cursor {
     pub(super) place: Place,
     pub(super) id: Uuid,
 }

@@ -76,9 +76,17 @@ pub(super) struct PageQuery {
 
 /// In which order, and how much of it, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Order {
+pub(in super::super) struct Order {
     pub(super) sort: Sort,
     pub(super) direction: Direction,
+}
+
+impl Order {
+    /// As they came.
+    pub(in super::super) const OLDEST_FIRST: Self = Self {
+        sort: Sort::Created,
+        direction: Direction::Asc,
+    };
 }
 
 impl PageQuery {

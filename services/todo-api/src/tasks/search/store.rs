@@ -27,17 +27,17 @@ type Sql = QueryBuilder<Postgres>;
 const TITLE: &str = r#"lower(title) COLLATE "C""#;
 
 /// Part of a list.
-pub(super) struct Page {
-    pub(super) tasks: Vec<Task>,
-    pub(super) next: Option<Cursor>,
+pub(in super::super) struct Page {
+    pub(in super::super) tasks: Vec<Task>,
+    pub(in super::super) next: Option<Cursor>,
 }
 
 /// What to show of a list.
-pub(super) struct Part<'a> {
-    pub(super) filter: &'a Filter,
-    pub(super) order: Order,
-    pub(super) after: Option<Cursor>,
-    pub(super) limit: u32,
+pub(in super::super) struct Part<'a> {
+    pub(in super::super) filter: &'a Filter,
+    pub(in super::super) order: Order,
+    pub(in super::super) after: Option<Cursor>,
+    pub(in super::super) limit: u32,
 }
 
 #[derive(FromRow)]
@@ -50,7 +50,7 @@ struct Placed {
 
 impl Store {
     /// A page of a user's tasks.
-    pub(super) async fn list(&self, owner: Uuid, part: &Part<'_>) -> Result<Page, Error> {
+    pub(in super::super) async fn list(&self, owner: Uuid, part: &Part<'_>) -> Result<Page, Error> {
         self.available()?;
         let limit = part.limit as usize;
         let mut sql = list_sql(owner, part);
@@ -183,7 +183,7 @@ fn push_after(sql: &mut Sql, order: Order, cursor: &Cursor, words: Option<&Words
 }
 
 /// The owner's tasks that pass.
-pub(in super::super) fn push_filter(sql: &mut Sql, owner: Uuid, filter: &Filter) {
+fn push_filter(sql: &mut Sql, owner: Uuid, filter: &Filter) {
     sql.push(" WHERE user_id = ").push_bind(owner);
     if let Some(words) = &filter.words {
         sql.push(" AND search @@ ");
