@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::metrics::{DATABASE_POOL_TIMEOUTS, DATABASE_QUERIES, DATABASE_QUERY_DURATION};
 use crate::semconv;
-use crate::trace::{SpanKind, span};
+use crate::trace::{SpanKind, Template};
 
 static POOL_TIMEOUTS: LazyLock<Counter> =
     LazyLock::new(|| DATABASE_POOL_TIMEOUTS.counter_handle(&[]));
@@ -32,8 +32,8 @@ pub struct Query {
 }
 
 struct Handles {
-    /// `db.<name>`; lives as long as the query, which is a `static`.
-    span_name: &'static str,
+    /// Spans named `db.<name>`.
+    span: Template,
     success: Counter,
     error: Counter,
     duration: Histogram,
@@ -70,16 +70,11 @@ impl Query {
         query: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {
         let handles = self.handles();
-        let mut span = span(handles.span_name)
-            .kind(SpanKind::Client)
-            .attribute(semconv::DB_SYSTEM_NAME, "postgresql")
-            .attribute(semconv::DB_OPERATION_NAME, self.operation)
-            .attribute(semconv::DB_COLLECTION_NAME, self.table)
-            .attribute(semconv::DB_QUERY_SUMMARY, self.name)
-            .start();
-        let started = Instant::now();
+        let mut span = handles.span.span().start();
         let result = span.scope(query).await;
-        let elapsed = started.elapsed();
+        let ended = Instant::now();
+        span.ended(ended);
+        let elapsed = ended - span.started();
         handles.duration.record(elapsed.as_secs_f64());
         match &result {
             Ok(_) => handles.success.increment(1),
@@ -100,7 +95,16 @@ impl Query {
 
     fn handles(&self) -> &Handles {
         self.handles.get_or_init(|| Handles {
-            span_name: String::leak(format!("db.{}", self.name)),
+            span: Template::new(
+                &format!("db.{}", self.name),
+                SpanKind::Client,
+                &[
+                    (semconv::DB_SYSTEM_NAME, "postgresql"),
+                    (semconv::DB_OPERATION_NAME, self.operation),
+                    (semconv::DB_COLLECTION_NAME, self.table),
+                    (semconv::DB_QUERY_SUMMARY, self.name),
+                ],
+            ),
             success: DATABASE_QUERIES.counter_handle(&[self.name, "success"]),
             error: DATABASE_QUERIES.counter_handle(&[self.name, "error"]),
             duration: DATABASE_QUERY_DURATION.histogram_handle(&[self.name]),

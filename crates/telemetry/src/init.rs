@@ -5,16 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use opentelemetry::KeyValue;
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler as SdkSampler, SdkTracerProvider};
 
-use crate::export::{Exporter, ExporterError, QueueingProcessor};
+use crate::export::{Exporter, ExporterError};
 use crate::logs::{JsonSubscriber, Level, Levels, Sink};
 use crate::metrics::{BUILD_INFO, CATALOGUE, Kind, Metric};
-use crate::trace::{DebugSampler, Sampler};
-use crate::{database, metrics, runtime, semconv, trace};
+use crate::trace::{Sampler, Tracer};
+use crate::{clock, database, metrics, runtime, semconv, trace};
 
 /// What [`Telemetry::init`] needs to know.
 #[derive(Clone, Debug)]
@@ -104,13 +100,23 @@ impl Telemetry {
             .set(1.0);
         database::set_slow(settings.slow_query);
 
-        let resource = resource(&settings);
+        clock::anchor();
+        let resource = [
+            (semconv::SERVICE_NAME, settings.service),
+            (semconv::SERVICE_VERSION, settings.version),
+            (semconv::DEPLOYMENT_ENVIRONMENT_NAME, &settings.environment),
+        ];
         let exporter = settings
             .otlp_endpoint
             .as_deref()
             .map(|endpoint| Exporter::start(endpoint, &resource).map(Arc::new))
             .transpose()?;
-        install_tracer(&settings, exporter.as_deref(), resource);
+        trace::install(Tracer {
+            sampler: settings.sampler,
+            spans: exporter
+                .as_ref()
+                .map(|exporter| Arc::clone(&exporter.spans)),
+        });
 
         let levels = Levels::new(settings.level);
         let sink = Sink::start(settings.log_file)?;
@@ -200,34 +206,4 @@ impl Telemetry {
             default(panic);
         }));
     }
-}
-
-fn resource(settings: &Settings) -> Resource {
-    Resource::builder_empty()
-        .with_attributes([
-            KeyValue::new(semconv::SERVICE_NAME, settings.service),
-            KeyValue::new(semconv::SERVICE_VERSION, settings.version),
-            KeyValue::new(
-                semconv::DEPLOYMENT_ENVIRONMENT_NAME,
-                settings.environment.clone(),
-            ),
-        ])
-        .build()
-}
-
-/// Without an exporter spans still carry ids, for logs and for the services
-/// that do export.
-fn install_tracer(settings: &Settings, exporter: Option<&Exporter>, resource: Resource) {
-    let builder = SdkTracerProvider::builder().with_resource(resource);
-    let provider = match exporter {
-        Some(exporter) => builder
-            .with_sampler(DebugSampler::new(settings.sampler))
-            .with_span_processor(QueueingProcessor(Arc::clone(&exporter.spans))),
-        None => builder.with_sampler(SdkSampler::AlwaysOff),
-    }
-    .build();
-    trace::install(provider.tracer("glasshouse"), exporter.is_some());
-    // The provider ends its spans' export when dropped; it lives as long as
-    // the process.
-    std::mem::forget(provider);
 }

@@ -2,11 +2,11 @@
 //!
 //! Services never touch a span or metric API of a library: they call
 //! [`span`], [`database::Query`], [`messaging`], [`http`] and the handles of a
-//! [`metrics::Metric`]. Behind this border stand the OpenTelemetry SDK (spans
-//! made directly, see `docs/adr/0003`), the `metrics` facade with the
-//! Prometheus exporter, and a `tracing` subscriber of our own that writes one
-//! JSON object a line.
+//! [`metrics::Metric`]. Behind this border stand an OTLP encoder and exporter of
+//! our own (see `docs/adr/0015`), the `metrics` facade with the Prometheus
+//! exporter, and a `tracing` subscriber that writes one JSON object a line.
 
+mod clock;
 pub mod database;
 mod export;
 pub mod http;
@@ -14,12 +14,14 @@ mod init;
 mod logs;
 pub mod messaging;
 pub mod metrics;
+mod otlp;
 mod runtime;
 pub mod semconv;
 pub mod trace;
 
 pub use init::{InitError, Settings, Telemetry};
 pub use logs::Level;
+pub use otlp::{AsValue, Value};
 pub use trace::{Context, Sampler, Span, SpanBuilder, SpanKind, current, span, untraced};
 
 /// Logs at level CRITICAL: an error that stops the service's work. Same syntax

@@ -12,13 +12,13 @@ pub fn producer(topic: &str) -> SpanBuilder {
 pub fn consumer(topic: &str, group: &str) -> SpanBuilder {
     message(topic, "process", "process")
         .kind(SpanKind::Consumer)
-        .attribute(semconv::MESSAGING_CONSUMER_GROUP_NAME, group.to_owned())
+        .attribute(semconv::MESSAGING_CONSUMER_GROUP_NAME, group)
 }
 
 fn message(topic: &str, operation: &'static str, operation_type: &'static str) -> SpanBuilder {
     span(format!("{topic} {operation}"))
         .attribute(semconv::MESSAGING_SYSTEM, "kafka")
-        .attribute(semconv::MESSAGING_DESTINATION_NAME, topic.to_owned())
+        .attribute(semconv::MESSAGING_DESTINATION_NAME, topic)
         .attribute(semconv::MESSAGING_OPERATION_NAME, operation)
         .attribute(semconv::MESSAGING_OPERATION_TYPE, operation_type)
 }

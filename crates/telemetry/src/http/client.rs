@@ -21,14 +21,11 @@ pub async fn send(
     let mut request = request.build()?;
     let mut span = span(format!("{} {route}", request.method()))
         .kind(SpanKind::Client)
-        .attribute(
-            semconv::HTTP_REQUEST_METHOD,
-            request.method().as_str().to_owned(),
-        )
+        .attribute(semconv::HTTP_REQUEST_METHOD, request.method().as_str())
         .attribute(semconv::HTTP_ROUTE, route)
         .attribute(
             semconv::SERVER_ADDRESS,
-            request.url().host_str().unwrap_or_default().to_owned(),
+            request.url().host_str().unwrap_or_default(),
         )
         .start();
     let headers = request.headers_mut();
@@ -36,7 +33,7 @@ pub async fn send(
         headers.insert("traceparent", value);
     }
     if let Some(request_id) = current().and_then(|context| context.request_id) {
-        headers.insert(X_REQUEST_ID, request_id);
+        headers.insert(X_REQUEST_ID, request_id.header());
     }
     #[allow(
         clippy::disallowed_methods,

@@ -8,6 +8,8 @@ use arc_swap::ArcSwap;
 use metrics::{Counter, Histogram};
 
 use crate::metrics::{HTTP_REQUEST_DURATION, HTTP_REQUEST_SIZE, HTTP_REQUESTS, HTTP_RESPONSE_SIZE};
+use crate::semconv;
+use crate::trace::{SpanKind, Template};
 
 /// The endpoint of requests that match no route.
 pub(super) const UNMATCHED: &str = "unmatched";
@@ -22,8 +24,8 @@ static GROWING: Mutex<()> = Mutex::new(());
 pub(super) struct Route {
     pub(super) method: &'static str,
     pub(super) endpoint: &'static str,
-    /// `METHOD /template`.
-    pub(super) span_name: &'static str,
+    /// Spans named `METHOD /template`.
+    pub(super) span: Template,
     pub(super) duration: Histogram,
     pub(super) request_size: Histogram,
     pub(super) response_size: Histogram,
@@ -36,7 +38,15 @@ impl Route {
         Self {
             method,
             endpoint: String::leak(endpoint.to_owned()),
-            span_name: String::leak(format!("{method} {endpoint}")),
+            span: Template::new(
+                &format!("{method} {endpoint}"),
+                SpanKind::Server,
+                &[
+                    (semconv::HTTP_REQUEST_METHOD, method),
+                    (semconv::HTTP_ROUTE, endpoint),
+                    (semconv::URL_SCHEME, "http"),
+                ],
+            ),
             duration: HTTP_REQUEST_DURATION.histogram_handle(&labels),
             request_size: HTTP_REQUEST_SIZE.histogram_handle(&labels),
             response_size: HTTP_RESPONSE_SIZE.histogram_handle(&labels),

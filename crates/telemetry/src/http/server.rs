@@ -1,6 +1,7 @@
 //! The server layer: span, metrics, request id and log lines of every request.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context as TaskContext, Poll, ready};
@@ -21,7 +22,7 @@ use super::routes::{self, Route, UNMATCHED};
 use crate::metrics::HTTP_REQUESTS_ACTIVE;
 use crate::semconv;
 use crate::trace::context::CURRENT;
-use crate::trace::{Context, Span, SpanKind, span};
+use crate::trace::{Context, RequestId, Span};
 
 const X_RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
 const X_DEBUG: HeaderName = HeaderName::from_static("x-debug");
@@ -123,8 +124,7 @@ where
 struct Record {
     span: Span,
     route: Arc<Route>,
-    request_id: HeaderValue,
-    started: Instant,
+    request_id: RequestId,
     slow: Duration,
     finished: bool,
 }
@@ -150,40 +150,42 @@ impl Record {
         let request_id = request_id::accept_or_make(headers);
         // A probe every second is no user action: it gets no trace of its own.
         let recorded = parent.is_some() || !is_probe(&route);
-        let span = span(route.span_name)
-            .kind(SpanKind::Server)
+        let span = route
+            .span
+            .span()
             .parent(parent)
             .recorded(recorded)
             .debug(headers.get(&X_DEBUG).is_some_and(|value| value == "true"))
-            .request_id(request_id.clone())
-            .attribute(semconv::HTTP_REQUEST_METHOD, route.method)
-            .attribute(semconv::HTTP_ROUTE, route.endpoint)
-            .attribute(semconv::URL_PATH, request.uri().path().to_owned())
-            .attribute(semconv::URL_SCHEME, "http")
+            .request_id(request_id)
+            .attribute(semconv::URL_PATH, request.uri().path())
             .start();
         ACTIVE.increment(1.0);
         Self {
             span,
             route,
             request_id,
-            started: Instant::now(),
             slow,
             finished: false,
         }
     }
 
     fn finish<R: Body>(mut self, response: &mut Response<R>) {
-        let elapsed = self.started.elapsed();
+        let elapsed = self.end();
         if let Some(length) = response.body().size_hint().exact() {
             // Sizes beyond 2^52 bytes lose digits, and do not occur.
             self.route.response_size.record(length as f64);
         }
         let headers = response.headers_mut();
-        headers.insert(X_REQUEST_ID, self.request_id.clone());
-        if let Ok(time) = HeaderValue::from_str(&format!("{:.6}", elapsed.as_secs_f64())) {
-            headers.insert(X_RESPONSE_TIME, time);
-        }
+        headers.insert(X_REQUEST_ID, self.request_id.header());
+        headers.insert(X_RESPONSE_TIME, seconds(elapsed));
         self.complete(response.status(), elapsed);
+    }
+
+    /// One reading of the clock for the span's end and all that is told of it.
+    fn end(&mut self) -> Duration {
+        let ended = Instant::now();
+        self.span.ended(ended);
+        ended - self.span.started()
     }
 
     fn complete(&mut self, status: StatusCode, elapsed: Duration) {
@@ -251,9 +253,21 @@ impl Drop for Record {
         if !self.finished {
             // 499 is what nginx logs for a client that closed the connection.
             let status = StatusCode::from_u16(499).unwrap_or(StatusCode::REQUEST_TIMEOUT);
-            self.complete(status, self.started.elapsed());
+            let elapsed = self.end();
+            self.complete(status, elapsed);
         }
     }
+}
+
+/// Seconds with six digits after the point, for a header.
+fn seconds(elapsed: Duration) -> HeaderValue {
+    let mut text = [0; 32];
+    let mut rest = text.as_mut_slice();
+    // 20 digits, a point and six more at most: there is room.
+    let _ = write!(rest, "{}.{:06}", elapsed.as_secs(), elapsed.subsec_micros());
+    let room = rest.len();
+    let written = text.len() - room;
+    HeaderValue::from_bytes(&text[..written]).unwrap_or(HeaderValue::from_static("0"))
 }
 
 fn is_probe(route: &Route) -> bool {

@@ -2,10 +2,10 @@
 //! trace_id, span_id, service and version.
 
 use std::io::Write as _;
-use std::time::SystemTime;
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::DateTime;
 
+use super::json;
 use crate::trace::Context;
 
 /// What never changes in a line of this process, encoded once.
@@ -31,29 +31,32 @@ impl Constants {
 /// The date and second of the last line, which the next one mostly shares.
 #[derive(Default)]
 pub(super) struct Clock {
-    second: i64,
-    prefix: String,
+    second: u64,
+    prefix: Vec<u8>,
 }
 
 impl Clock {
-    /// Writes `now` as RFC 3339 in UTC with microseconds.
-    fn write(&mut self, now: DateTime<Utc>, line: &mut Vec<u8>) {
-        if self.second != now.timestamp() || self.prefix.is_empty() {
-            self.second = now.timestamp();
-            self.prefix = now.format("%Y-%m-%dT%H:%M:%S").to_string();
+    /// Writes `nanos` since 1970 as RFC 3339 in UTC with microseconds.
+    fn write(&mut self, nanos: u64, line: &mut Vec<u8>) {
+        let (second, nanos) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+        if self.second != second || self.prefix.is_empty() {
+            self.second = second;
+            self.prefix.clear();
+            // Until the year 262,000.
+            let date = DateTime::from_timestamp(second.cast_signed(), 0).unwrap_or_default();
+            let _ = write!(self.prefix, "{}", date.format("%Y-%m-%dT%H:%M:%S."));
         }
-        let _ = write!(
-            line,
-            "{}.{:06}Z",
-            self.prefix,
-            now.nanosecond() % 1_000_000_000 / 1_000
-        );
+        line.extend_from_slice(&self.prefix);
+        // Below a million.
+        json::padded(line, (nanos / 1_000) as u32, 6);
+        line.push(b'Z');
     }
 }
 
 /// The parts of one line.
 pub(super) struct Line<'a> {
-    pub(super) now: SystemTime,
+    /// Nanoseconds since 1970.
+    pub(super) time: u64,
     pub(super) level: &'static str,
     pub(super) logger: &'a str,
     pub(super) message: &'a str,
@@ -65,31 +68,23 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     pub(super) fn write(&self, clock: &mut Clock, constants: &Constants, line: &mut Vec<u8>) {
         line.extend_from_slice(br#"{"timestamp":""#);
-        clock.write(self.now.into(), line);
-        let _ = write!(
-            line,
-            r#"","level":"{}","logger":"{}","message":"#,
-            self.level, self.logger
-        );
-        let _ = serde_json::to_writer(&mut *line, self.message);
+        clock.write(self.time, line);
+        line.extend_from_slice(br#"","level":""#);
+        line.extend_from_slice(self.level.as_bytes());
+        line.extend_from_slice(br#"","logger":""#);
+        line.extend_from_slice(self.logger.as_bytes());
+        line.extend_from_slice(br#"","message":"#);
+        json::string(line, self.message);
         line.extend_from_slice(br#","fields":{"#);
         line.extend_from_slice(self.fields.strip_suffix(b",").unwrap_or_default());
-        if let Some(request_id) = self.context.and_then(Context::request_id) {
-            if !self.fields.is_empty() {
-                line.push(b',');
-            }
-            line.extend_from_slice(br#""request_id":"#);
-            let _ = serde_json::to_writer(&mut *line, request_id);
-        }
         line.extend_from_slice(b"},");
         // Probes have a context without a trace.
         if let Some(context) = self.context.filter(|context| context.span.is_valid()) {
-            let _ = write!(
-                line,
-                r#""trace_id":"{:032x}","span_id":"{:016x}","#,
-                context.span.trace_id(),
-                context.span.span_id()
-            );
+            line.extend_from_slice(br#""trace_id":""#);
+            json::hex(line, &context.span.trace_id.to_be_bytes());
+            line.extend_from_slice(br#"","span_id":""#);
+            json::hex(line, &context.span.span_id.to_be_bytes());
+            line.extend_from_slice(br#"","#);
         }
         line.extend_from_slice(&constants.tail);
     }
@@ -99,13 +94,12 @@ impl Line<'_> {
 mod tests {
     use super::{Clock, Constants, Line};
     use crate::trace::Context;
-    use std::time::{Duration, SystemTime};
 
     #[test]
     fn a_line_is_one_json_object_of_the_schema() {
         let context = Context::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         let line = Line {
-            now: SystemTime::UNIX_EPOCH + Duration::from_micros(1_500_000),
+            time: 1_500_000_000,
             level: "INFO",
             logger: "todo_api::tasks",
             message: "a \"quoted\"\nmessage",

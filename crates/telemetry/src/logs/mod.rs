@@ -1,5 +1,6 @@
 //! Logs: `tracing` events as one JSON object a line, and by OTLP.
 
+mod json;
 mod level;
 mod line;
 mod record;

@@ -15,6 +15,7 @@ use file_rotate::suffix::AppendCount;
 use file_rotate::{ContentLimit, FileRotate};
 use metrics::Counter;
 
+use crate::clock;
 use crate::metrics::{TELEMETRY_DROPPED, TELEMETRY_EXPORTED};
 
 const CAPACITY: usize = 4 << 20;
@@ -108,6 +109,7 @@ impl Sink {
     fn run(&self, mut file: Option<&mut FileRotate<AppendCount>>) {
         let mut batch = Vec::new();
         loop {
+            clock::anchor();
             let due = Instant::now() + INTERVAL;
             let mut state = self.lock();
             while !state.urgent

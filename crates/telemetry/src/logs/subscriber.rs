@@ -5,10 +5,8 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Instant;
 
-use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
-use opentelemetry_sdk::logs::{SdkLogRecord, SdkLogger, SdkLoggerProvider};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
@@ -17,8 +15,11 @@ use super::level::{Level, Levels};
 use super::line::{Clock, Constants, Line};
 use super::record::FieldWriter;
 use super::sink::Sink;
-use crate::export::Queue;
-use crate::trace::{Context, current};
+use crate::clock;
+use crate::export::Buffers as Export;
+use crate::otlp::{LogRecord, Severity, Value};
+use crate::trace::Context;
+use crate::trace::context::with_current;
 
 /// Says at WARNING, for each connection of a pool, what our own query wrapper
 /// and health checks say once.
@@ -40,12 +41,7 @@ pub(crate) struct JsonSubscriber {
     levels: Levels,
     constants: Constants,
     sink: Arc<Sink>,
-    otlp: Option<Otlp>,
-}
-
-struct Otlp {
-    logger: SdkLogger,
-    queue: Arc<Queue<SdkLogRecord>>,
+    otlp: Option<Arc<Export>>,
 }
 
 #[derive(Default)]
@@ -54,6 +50,7 @@ struct Buffers {
     fields: Vec<u8>,
     message: String,
     scratch: String,
+    attributes: Vec<u8>,
     clock: Clock,
 }
 
@@ -67,16 +64,13 @@ impl JsonSubscriber {
         version: &str,
         levels: Levels,
         sink: Arc<Sink>,
-        queue: Option<Arc<Queue<SdkLogRecord>>>,
+        otlp: Option<Arc<Export>>,
     ) -> Self {
         Self {
             levels,
             constants: Constants::new(service, version),
             sink,
-            otlp: queue.map(|queue| Otlp {
-                logger: SdkLoggerProvider::builder().build().logger("glasshouse"),
-                queue,
-            }),
+            otlp,
         }
     }
 
@@ -91,24 +85,29 @@ impl JsonSubscriber {
                 fields,
                 message,
                 scratch,
+                attributes,
                 clock,
             } = buffers;
             line.clear();
             fields.clear();
             message.clear();
+            attributes.clear();
             let mut writer = FieldWriter {
                 fields,
                 message,
                 scratch,
-                attributes: self.otlp.as_ref().map(|_| Vec::new()),
+                attributes: self.otlp.is_some().then_some(&mut *attributes),
                 critical: false,
             };
             event.record(&mut writer);
-            let (critical, attributes) = (writer.critical, writer.attributes);
-            let now = SystemTime::now();
+            if let Some(request_id) = context.and_then(Context::request_id) {
+                writer.field("request_id", Value::Text(request_id));
+            }
+            let critical = writer.critical;
+            let time = clock::unix_nanos(Instant::now());
             let level_name = if critical { "CRITICAL" } else { level.name() };
             Line {
-                now,
+                time,
                 level: level_name,
                 logger: metadata.target(),
                 message,
@@ -118,26 +117,19 @@ impl JsonSubscriber {
             .write(clock, &self.constants, line);
             self.sink.append(line, level == Level::Error);
 
-            if let (Some(otlp), Some(attributes)) = (&self.otlp, attributes) {
-                let mut record = otlp.logger.create_log_record();
-                record.set_timestamp(now);
-                record.set_observed_timestamp(now);
-                record.set_target(metadata.target());
-                record.set_severity_text(level_name);
-                record.set_severity_number(severity(level, critical));
-                record.set_body(AnyValue::from(message.clone()));
-                record.add_attributes(attributes);
-                if let Some(context) = context {
-                    record.set_trace_context(
-                        context.span.trace_id(),
-                        context.span.span_id(),
-                        Some(context.span.trace_flags()),
-                    );
-                    if let Some(request_id) = context.request_id() {
-                        record.add_attribute("request_id", request_id.to_owned());
-                    }
-                }
-                otlp.queue.push(record);
+            if let Some(otlp) = &self.otlp {
+                let record = LogRecord {
+                    time,
+                    severity: severity(level, critical),
+                    severity_text: level_name,
+                    logger: metadata.target(),
+                    body: message,
+                    attributes,
+                    span: context
+                        .map(|context| &context.span)
+                        .filter(|span| span.is_valid()),
+                };
+                otlp.append(|out| record.write(out));
             }
         });
     }
@@ -185,7 +177,7 @@ impl Subscriber for JsonSubscriber {
         }
         self.levels.get() != Level::Off
             && is_ours(metadata)
-            && current().is_some_and(|context| context.debug)
+            && with_current(|context| context.is_some_and(|context| context.debug))
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
@@ -201,7 +193,7 @@ impl Subscriber for JsonSubscriber {
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        self.write(event, current().as_ref());
+        with_current(|context| self.write(event, context));
     }
 
     fn enter(&self, _span: &Id) {}

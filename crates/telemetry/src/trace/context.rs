@@ -1,7 +1,6 @@
 //! The context of one user action: trace, span, request id, debug flag.
 
-use ::http::HeaderValue;
-use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use std::fmt;
 
 tokio::task_local! {
     pub(crate) static CURRENT: Context;
@@ -12,6 +11,77 @@ pub fn current() -> Option<Context> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// As [`current`], without a copy.
+pub(crate) fn with_current<R>(look: impl Fn(Option<&Context>) -> R) -> R {
+    CURRENT
+        .try_with(|context| look(Some(context)))
+        .unwrap_or_else(|_| look(None))
+}
+
+/// The W3C part of a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanContext {
+    pub(crate) trace_id: u128,
+    pub(crate) span_id: u64,
+    pub(crate) flags: u8,
+    /// It came from another process.
+    pub(crate) remote: bool,
+}
+
+impl SpanContext {
+    pub(crate) const SAMPLED: u8 = 1;
+    /// No span.
+    pub(crate) const NONE: Self = Self {
+        trace_id: 0,
+        span_id: 0,
+        flags: 0,
+        remote: false,
+    };
+
+    pub(crate) fn is_valid(&self) -> bool {
+        self.trace_id != 0 && self.span_id != 0
+    }
+
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.flags & Self::SAMPLED != 0
+    }
+}
+
+/// An `X-Request-ID`, in place: copying it costs less than counting who has it.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestId {
+    bytes: [u8; Self::MAX_LENGTH],
+    length: u8,
+}
+
+impl RequestId {
+    pub(crate) const MAX_LENGTH: usize = 64;
+    /// An empty one.
+    pub(crate) const NONE: Self = Self {
+        bytes: [0; Self::MAX_LENGTH],
+        length: 0,
+    };
+
+    /// `None` if it is longer than [`RequestId::MAX_LENGTH`].
+    pub(crate) fn new(id: &str) -> Option<Self> {
+        let mut bytes = [0; Self::MAX_LENGTH];
+        bytes.get_mut(..id.len())?.copy_from_slice(id.as_bytes());
+        let length = u8::try_from(id.len()).ok()?;
+        Some(Self { bytes, length })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // It was made from a text.
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
 /// Trace id, span id and what else crosses a border with them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -19,7 +89,7 @@ pub struct Context {
     pub(crate) debug: bool,
     /// Nothing under this context makes a span.
     pub(crate) untraced: bool,
-    pub(crate) request_id: Option<HeaderValue>,
+    pub(crate) request_id: Option<RequestId>,
 }
 
 /// Runs work that belongs to no action (polls, house-keeping) without spans:
@@ -62,13 +132,12 @@ impl Context {
         if !well_formed {
             return None;
         }
-        let span = SpanContext::new(
-            TraceId::from_hex(trace).ok()?,
-            SpanId::from_hex(span).ok()?,
-            TraceFlags::new(u8::from_str_radix(flags, 16).ok()?),
-            true,
-            TraceState::NONE,
-        );
+        let span = SpanContext {
+            trace_id: u128::from_str_radix(trace, 16).ok()?,
+            span_id: u64::from_str_radix(span, 16).ok()?,
+            flags: u8::from_str_radix(flags, 16).ok()?,
+            remote: true,
+        };
         span.is_valid().then_some(Self {
             span,
             debug: false,
@@ -81,20 +150,18 @@ impl Context {
     pub fn traceparent(&self) -> String {
         format!(
             "00-{:032x}-{:016x}-{:02x}",
-            self.span.trace_id(),
-            self.span.span_id(),
-            self.span.trace_flags().to_u8()
+            self.span.trace_id, self.span.span_id, self.span.flags
         )
     }
 
     /// The trace id as 32 lower-case hexadecimal digits.
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.span.trace_id())
+        format!("{:032x}", self.span.trace_id)
     }
 
     /// The span id as 16 lower-case hexadecimal digits.
     pub fn span_id(&self) -> String {
-        format!("{:016x}", self.span.span_id())
+        format!("{:016x}", self.span.span_id)
     }
 
     /// Whether this trace is recorded and exported.
@@ -104,9 +171,7 @@ impl Context {
 
     /// The `X-Request-ID` of the request this context began with.
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id
-            .as_ref()
-            .and_then(|value| value.to_str().ok())
+        self.request_id.as_ref().map(RequestId::as_str)
     }
 }
 

@@ -2,13 +2,7 @@
 
 use std::str::FromStr;
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
-use opentelemetry::{Context as OtelContext, KeyValue};
-use opentelemetry_sdk::trace::{
-    Sampler as SdkSampler, SamplingDecision, SamplingResult, ShouldSample,
-};
-
-use crate::semconv;
+use super::context::SpanContext;
 
 /// The samplers of the standard variables `OTEL_TRACES_SAMPLER` and
 /// `OTEL_TRACES_SAMPLER_ARG`.
@@ -33,13 +27,16 @@ impl Sampler {
         Self { ratio, ..self }
     }
 
-    fn sdk(self) -> SdkSampler {
-        let root = SdkSampler::TraceIdRatioBased(self.ratio);
-        if self.parent_based {
-            SdkSampler::ParentBased(Box::new(root))
-        } else {
-            root
+    /// Whether a span of this trace is recorded. The lower 63 bits of the trace
+    /// id decide, as in the SDKs: all services of a trace decide alike.
+    pub(crate) fn samples(self, trace_id: u128, parent: Option<&SpanContext>) -> bool {
+        if self.parent_based
+            && let Some(parent) = parent
+        {
+            return parent.is_sampled();
         }
+        let chosen = (self.ratio.clamp(0.0, 1.0) * (1u64 << 63) as f64) as u64;
+        (trace_id as u64) >> 1 < chosen
     }
 }
 
@@ -63,48 +60,9 @@ impl FromStr for Sampler {
     }
 }
 
-/// Samples what the configured sampler chooses, and every request that asked
-/// for it with `X-Debug: true`.
-#[derive(Clone, Debug)]
-pub(crate) struct DebugSampler(SdkSampler);
-
-impl DebugSampler {
-    pub(crate) fn new(sampler: Sampler) -> Self {
-        Self(sampler.sdk())
-    }
-}
-
-impl ShouldSample for DebugSampler {
-    fn should_sample(
-        &self,
-        parent: Option<&OtelContext>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let debug = attributes
-            .iter()
-            .any(|attribute| attribute.key.as_str() == semconv::DEBUG);
-        if !debug {
-            return self
-                .0
-                .should_sample(parent, trace_id, name, kind, attributes, links);
-        }
-        SamplingResult {
-            decision: SamplingDecision::RecordAndSample,
-            attributes: Vec::new(),
-            trace_state: parent
-                .map(|parent| parent.span().span_context().trace_state().clone())
-                .unwrap_or_default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Sampler;
+    use super::{Sampler, SpanContext};
 
     #[test]
     fn the_standard_names_are_known() {
@@ -119,5 +77,37 @@ mod tests {
             assert!(name.parse::<Sampler>().is_ok(), "{name}");
         }
         assert!("sometimes".parse::<Sampler>().is_err());
+    }
+
+    #[test]
+    fn a_ratio_chooses_by_the_trace_id() {
+        let sampler = Sampler::default().with_ratio(0.25);
+        let chosen = (0..4_000u128)
+            // Weyl's sequence: evenly spread, the same each time.
+            .map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+            .filter(|id| sampler.samples(*id, None));
+        assert!((900..1_100).contains(&chosen.count()));
+        assert!(sampler.samples(1 << 64, None));
+        assert!(!sampler.samples(u128::MAX, None));
+        assert!(sampler.with_ratio(1.0).samples(u128::MAX, None));
+        assert!(!sampler.with_ratio(0.0).samples(0, None));
+    }
+
+    #[test]
+    fn a_parent_decides_if_asked() {
+        let parent = |flags| SpanContext {
+            trace_id: 1,
+            span_id: 1,
+            flags,
+            remote: true,
+        };
+        let of = |name: &str, flags| {
+            let sampler: Sampler = name.parse().expect("a sampler");
+            sampler.samples(1, Some(&parent(flags)))
+        };
+        assert!(of("parentbased_always_off", 1));
+        assert!(!of("parentbased_always_on", 0));
+        assert!(of("always_on", 0));
+        assert!(!of("always_off", 1));
     }
 }

@@ -2,45 +2,66 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use ::http::HeaderValue;
-use opentelemetry::trace::{
-    Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, Tracer as _,
+use super::context::{CURRENT, Context, RequestId, SpanContext, current};
+use super::sampler::Sampler;
+use crate::export::Buffers;
+use crate::otlp::{
+    AsValue, EndedSpan, Event, Link, SPAN_ATTRIBUTE, Value, attribute, attribute_len, span_kind,
+    span_name, span_status,
 };
-use opentelemetry::{Context as OtelContext, KeyValue, Value};
-use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
+use crate::{clock, semconv};
 
-use super::context::{CURRENT, Context, current};
-use crate::semconv;
+/// Bytes of attributes, events and links that one span may have of its own;
+/// what is beyond is left out and counted in the span.
+const MAX_FIELDS: usize = 16 << 10;
 
-static TRACER: OnceLock<Installed> = OnceLock::new();
+static TRACER: OnceLock<Tracer> = OnceLock::new();
 
-struct Installed {
-    tracer: SdkTracer,
-    /// Whether spans leave this process. If not, sampling is still decided, for
-    /// the services further down that do export.
-    exporting: bool,
+/// What is behind every span.
+pub(crate) struct Tracer {
+    pub(crate) sampler: Sampler,
+    /// Where ended spans go. If nowhere, ids and the sampling decision exist
+    /// all the same, for logs and for the services further down that do export.
+    pub(crate) spans: Option<Arc<Buffers>>,
 }
 
 /// Makes `tracer` the one behind every span; the first call wins.
-pub(crate) fn install(tracer: SdkTracer, exporting: bool) {
+pub(crate) fn install(tracer: Tracer) {
     // A second telemetry in one process (tests) keeps the first tracer.
-    let _ = TRACER.set(Installed { tracer, exporting });
+    let _ = TRACER.set(tracer);
+}
+
+fn exporting() -> bool {
+    TRACER.get().is_some_and(|tracer| tracer.spans.is_some())
+}
+
+/// The role of a span in its trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpanKind {
+    /// A step within the service.
+    #[default]
+    Internal,
+    /// Answers a request.
+    Server,
+    /// Sends a request and waits for its answer.
+    Client,
+    /// Hands over a message.
+    Producer,
+    /// Handles a message.
+    Consumer,
 }
 
 /// Begins the description of a span; its parent is the current context.
 pub fn span(name: impl Into<Cow<'static, str>>) -> SpanBuilder {
-    SpanBuilder {
-        name: name.into(),
-        kind: SpanKind::Internal,
-        attributes: Vec::new(),
-        links: Vec::new(),
-        parent: Parent::Current,
-        debug: false,
-        recorded: true,
-        request_id: None,
+    let mut builder = SpanBuilder::of(&[]);
+    builder.kind = Some(SpanKind::Internal);
+    if exporting() {
+        span_name(&mut builder.fields.encoded, &name.into());
     }
+    builder
 }
 
 enum Parent {
@@ -48,29 +69,76 @@ enum Parent {
     Of(Option<Context>),
 }
 
+/// What a span has of its own, encoded.
+#[derive(Default)]
+struct Fields {
+    encoded: Vec<u8>,
+    /// Attributes, events and links that had no room.
+    dropped: [u32; 3],
+}
+
+impl Fields {
+    const ATTRIBUTES: usize = 0;
+    const EVENTS: usize = 1;
+    const LINKS: usize = 2;
+
+    fn attribute(&mut self, key: &str, value: Value<'_>) {
+        if self.has_room(attribute_len(key, value), Self::ATTRIBUTES) {
+            attribute(&mut self.encoded, SPAN_ATTRIBUTE, key, value);
+        }
+    }
+
+    fn has_room(&mut self, length: usize, kind: usize) -> bool {
+        let fits = self.encoded.len() + length <= MAX_FIELDS;
+        if fits && self.encoded.capacity() == 0 {
+            // Mostly all that a span will need.
+            self.encoded.reserve(length.max(160));
+        }
+        if !fits {
+            self.dropped[kind] = self.dropped[kind].saturating_add(1);
+        }
+        fits
+    }
+}
+
 /// A span that has not begun.
 #[must_use = "a span begins with start()"]
 pub struct SpanBuilder {
-    name: Cow<'static, str>,
-    kind: SpanKind,
-    attributes: Vec<KeyValue>,
-    links: Vec<Link>,
+    constant: &'static [u8],
+    fields: Fields,
+    /// Unless it is among the constant fields.
+    kind: Option<SpanKind>,
     parent: Parent,
     debug: bool,
     recorded: bool,
-    request_id: Option<HeaderValue>,
+    request_id: Option<RequestId>,
 }
 
 impl SpanBuilder {
+    /// A span with these fields besides its own.
+    pub(super) fn of(constant: &'static [u8]) -> Self {
+        Self {
+            constant,
+            fields: Fields::default(),
+            kind: None,
+            parent: Parent::Current,
+            debug: false,
+            recorded: true,
+            request_id: None,
+        }
+    }
+
     /// The role of this span in its trace; internal unless said.
     pub fn kind(mut self, kind: SpanKind) -> Self {
-        self.kind = kind;
+        self.kind = Some(kind);
         self
     }
 
-    /// An attribute known at the start, so that a sampler sees it.
-    pub fn attribute(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.attributes.push(KeyValue::new(key, value));
+    /// An attribute known at the start.
+    pub fn attribute(mut self, key: &'static str, value: impl AsValue) -> Self {
+        if exporting() {
+            self.fields.attribute(key, value.as_value());
+        }
         self
     }
 
@@ -82,7 +150,12 @@ impl SpanBuilder {
 
     /// A span that caused this one without being its parent in time.
     pub fn link(mut self, cause: &Context) -> Self {
-        self.links.push(Link::with_context(cause.span.clone()));
+        if exporting()
+            && cause.span.is_valid()
+            && self.fields.has_room(Link::ENCODED_LEN, Fields::LINKS)
+        {
+            Link(&cause.span).write(&mut self.fields.encoded);
+        }
         self
     }
 
@@ -90,7 +163,7 @@ impl SpanBuilder {
     pub(crate) fn debug(mut self, debug: bool) -> Self {
         self.debug = debug;
         if debug {
-            self.attributes.push(KeyValue::new(semconv::DEBUG, true));
+            self = self.attribute(semconv::DEBUG, true);
         }
         self
     }
@@ -101,44 +174,48 @@ impl SpanBuilder {
         self
     }
 
-    pub(crate) fn request_id(mut self, request_id: HeaderValue) -> Self {
+    pub(crate) fn request_id(mut self, request_id: RequestId) -> Self {
         self.request_id = Some(request_id);
         self
     }
 
     /// Begins the span.
-    pub fn start(self) -> Span {
+    pub fn start(mut self) -> Span {
         let parent = match self.parent {
             Parent::Current => current(),
             Parent::Of(parent) => parent,
         };
-        let debug = self.debug || parent.as_ref().is_some_and(|parent| parent.debug);
+        let inherited = parent.as_ref();
+        let debug = self.debug || inherited.is_some_and(|parent| parent.debug);
         let request_id = self
             .request_id
-            .or_else(|| parent.as_ref().and_then(|parent| parent.request_id.clone()));
-        let untraced = !self.debug
-            && (!self.recorded || parent.as_ref().is_some_and(|parent| parent.untraced));
+            .or_else(|| inherited.and_then(|parent| parent.request_id));
+        let untraced =
+            !self.debug && (!self.recorded || inherited.is_some_and(|parent| parent.untraced));
         let parent = parent.map(|parent| parent.span);
-        let installed = TRACER.get().filter(|_| !untraced);
-        let inner = installed.map(|Installed { tracer, .. }| {
-            let parent = match parent.clone() {
-                Some(parent) => OtelContext::new().with_remote_span_context(parent),
-                None => OtelContext::new(),
-            };
-            let mut builder = tracer.span_builder(self.name).with_kind(self.kind);
-            builder.attributes = Some(self.attributes);
-            if !self.links.is_empty() {
-                builder.links = Some(self.links);
+        let tracer = TRACER.get().filter(|_| !untraced);
+        let span = match tracer {
+            Some(tracer) => {
+                let parent = parent.as_ref().filter(|parent| parent.is_valid());
+                tracer.begin(parent, debug)
             }
-            tracer.build_with_context(builder, &parent)
-        });
-        let span = match (&inner, installed) {
-            (Some(inner), Some(installed)) if installed.exporting => inner.span_context().clone(),
-            (Some(inner), _) => handing_on(inner.span_context(), parent.as_ref()),
-            (None, _) => parent.unwrap_or(SpanContext::NONE),
+            None => parent.unwrap_or(SpanContext::NONE),
         };
+        let recorded = tracer.is_some_and(|tracer| tracer.spans.is_some()) && span.is_sampled();
+        let record = recorded.then(|| {
+            if let Some(kind) = self.kind {
+                span_kind(&mut self.fields.encoded, kind);
+            }
+            Record {
+                constant: self.constant,
+                fields: self.fields,
+                parent: parent.filter(SpanContext::is_valid),
+            }
+        });
         Span {
-            inner,
+            record,
+            started: Instant::now(),
+            ended: None,
             context: Context {
                 span,
                 debug,
@@ -149,17 +226,41 @@ impl SpanBuilder {
     }
 }
 
-/// The ids of a span that is not exported, with the decision of whoever began
-/// the trace; one that begins here is to be sampled.
-fn handing_on(own: &SpanContext, parent: Option<&SpanContext>) -> SpanContext {
-    let flags = parent.map_or(TraceFlags::SAMPLED, SpanContext::trace_flags);
-    let state = own.trace_state().clone();
-    SpanContext::new(own.trace_id(), own.span_id(), flags, false, state)
+impl Tracer {
+    /// New ids, and whether they are sampled.
+    fn begin(&self, parent: Option<&SpanContext>, debug: bool) -> SpanContext {
+        let trace_id =
+            parent.map_or_else(|| rand::random::<u128>().max(1), |parent| parent.trace_id);
+        let flags = match (&self.spans, parent) {
+            (Some(_), _) if debug || self.sampler.samples(trace_id, parent) => SpanContext::SAMPLED,
+            (Some(_), _) => 0,
+            // The decision of whoever began the trace; one that begins here is
+            // to be sampled.
+            (None, Some(parent)) => parent.flags,
+            (None, None) => SpanContext::SAMPLED,
+        };
+        SpanContext {
+            trace_id,
+            // Zero means none.
+            span_id: rand::random::<u64>().max(1),
+            flags,
+            remote: false,
+        }
+    }
+}
+
+/// A span that will be exported.
+struct Record {
+    constant: &'static [u8],
+    fields: Fields,
+    parent: Option<SpanContext>,
 }
 
 /// A running span; it ends when it is dropped.
 pub struct Span {
-    inner: Option<SdkSpan>,
+    record: Option<Record>,
+    started: Instant,
+    ended: Option<Instant>,
     context: Context,
 }
 
@@ -169,34 +270,69 @@ impl Span {
         &self.context
     }
 
+    /// When it began.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// It ended at `moment`, though it is dropped later.
+    pub(crate) fn ended(&mut self, moment: Instant) {
+        self.ended = Some(moment);
+    }
+
     /// Sets an attribute that was not known at the start.
-    pub fn set(&mut self, key: &'static str, value: impl Into<Value>) {
-        if let Some(inner) = &mut self.inner {
-            inner.set_attribute(KeyValue::new(key, value));
+    pub fn set(&mut self, key: &'static str, value: impl AsValue) {
+        if let Some(record) = &mut self.record {
+            record.fields.attribute(key, value.as_value());
         }
     }
 
     /// Notes a moment within the span.
     pub fn event(&mut self, name: &'static str) {
-        if let Some(inner) = &mut self.inner {
-            inner.add_event(name, Vec::new());
+        if let Some(Record { fields, .. }) = &mut self.record {
+            let time = clock::unix_nanos(Instant::now());
+            let event = Event { time, name };
+            if fields.has_room(event.encoded_len(), Fields::EVENTS) {
+                event.write(&mut fields.encoded);
+            }
         }
     }
 
     /// Marks the span as failed. `error_type` is a short class of error, never
     /// a text that could hold personal data.
     pub fn error(&mut self, error_type: impl Into<Cow<'static, str>>) {
-        if let Some(inner) = &mut self.inner {
+        if let Some(Record { fields, .. }) = &mut self.record {
             let error_type = error_type.into();
-            inner.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type.to_string()));
-            inner.set_status(Status::Error {
-                description: error_type,
-            });
+            fields.attribute(semconv::ERROR_TYPE, error_type.as_value());
+            // Even a span without room for more says that it failed.
+            span_status(&mut fields.encoded, &error_type);
         }
     }
 
     /// Runs `future` with this span as the current context.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(self.context.clone(), future)
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        let Some(record) = &self.record else { return };
+        let Some(Tracer {
+            spans: Some(spans), ..
+        }) = TRACER.get()
+        else {
+            return;
+        };
+        let ended = EndedSpan {
+            own: &self.context.span,
+            parent: record.parent.as_ref(),
+            start: clock::unix_nanos(self.started),
+            end: clock::unix_nanos(self.ended.unwrap_or_else(Instant::now)),
+            constant: record.constant,
+            fields: &record.fields.encoded,
+            dropped: record.fields.dropped,
+        };
+        spans.append(|out| ended.write(out));
     }
 }
