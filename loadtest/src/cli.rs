@@ -12,15 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::arrivals::{Arrivals, Shape, Spacing};
 use crate::compare::Compare;
 use crate::engine;
+use crate::exit;
 use crate::output::Output;
 use crate::plan::{Pace, Plan, Template};
-use crate::report::Report;
 use crate::target::Target;
-
-/// Of a run that is no result.
-const INVALID: u8 = 3;
-/// As a shell counts an end by SIGINT.
-const INTERRUPTED: u8 = 130;
 
 /// Sends HTTP requests at the times of a schedule, and measures from those times.
 #[derive(Debug, Parser)]
@@ -28,8 +23,7 @@ const INTERRUPTED: u8 = 130;
     version,
     subcommand_negates_reqs = true,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 a valid run, 1 it could not take place, 2 wrong arguments, 3 an invalid run, \
-                  130 stopped by Ctrl-C."
+    after_help = exit::HELP
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -97,11 +91,11 @@ impl Cli {
         let output = self.output.clone();
         let plan = self.plan().await?;
         let stop = CancellationToken::new();
-        let _watching = tokio::spawn(stop_when_told(stop.clone()));
+        let _watching = tokio::spawn(exit::stop_when_told(stop.clone()));
         let mut watch = output.watch().await?;
         let report = engine::run_watched(plan, stop, &mut watch).await?;
         output.publish(&report)?;
-        Ok(code(&report))
+        Ok(exit::code(&report))
     }
 
     async fn plan(self) -> Result<Plan> {
@@ -140,26 +134,6 @@ impl Cli {
             traces: self.output.traces(),
             ..Plan::new(target, pace)
         })
-    }
-}
-
-/// The first signal ends the run with its report, the second at once.
-async fn stop_when_told(stop: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    }
-}
-
-fn code(report: &Report) -> ExitCode {
-    if report.interrupted {
-        ExitCode::from(INTERRUPTED)
-    } else if report.valid {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(INVALID)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Runs a plan: a thread for each worker, each with a runtime and connections of
 //! its own. Workers share nothing while they run; their records meet at the end.
 
-mod alarm;
+pub(crate) mod alarm;
+pub(crate) mod busy;
 mod deadline;
 mod exchange;
 mod lane;
@@ -43,6 +44,15 @@ pub enum RunError {
     /// A worker could not start.
     #[error("a worker could not start: {0}")]
     Worker(#[from] io::Error),
+    /// A step names a target that nobody has said where it is.
+    #[error("nothing is known of the target {0:?}; is it running? Or say --target {0}=ADDRESS")]
+    NoTarget(String),
+    /// What comes before the first arrival did not succeed.
+    #[error("the set-up failed: {0}")]
+    Setup(String),
+    /// It was stopped before its first arrival.
+    #[error("stopped before the first arrival; there is nothing to report")]
+    Interrupted,
     /// A worker ended without its record.
     #[error("a worker panicked; its message is above")]
     Panicked,

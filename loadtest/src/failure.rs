@@ -25,6 +25,13 @@ pub enum Failure {
     TooLarge,
     /// What came is not HTTP, or the exchange failed in another way.
     Protocol,
+    /// The other side refused: a handshake of WebSocket, a message to Kafka.
+    Rejected,
+    /// What was sent had no effect in time, or a frame was not heard by a receiver.
+    Missing,
+    /// A value that a template names was not captured, or an answer does not have
+    /// what is to be captured.
+    Value,
 }
 
 impl Failure {
@@ -64,7 +71,10 @@ impl Display for Failure {
             Self::Reset => "connection reset",
             Self::Closed => "connection closed before the answer's end",
             Self::TooLarge => "answer's head too large",
-            Self::Protocol => "not HTTP",
+            Self::Protocol => "not the protocol",
+            Self::Rejected => "rejected",
+            Self::Missing => "no effect in time",
+            Self::Value => "a value was missing",
         })
     }
 }

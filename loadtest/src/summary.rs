@@ -15,7 +15,10 @@ pub struct Summary<'a>(pub &'a Report);
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let report = self.0;
-        writeln!(f, "{}", report.target)?;
+        match &report.scenario {
+            Some(scenario) => writeln!(f, "{scenario}, {}", report.target)?,
+            None => writeln!(f, "{}", report.target)?,
+        }
         match &report.schedule {
             Some(of) => writeln!(
                 f,
@@ -64,6 +67,7 @@ impl Display for Summary<'_> {
                 line(f, "service time", &step.service)?;
             }
         }
+        thresholds(f, report)?;
         if report.schedule.is_some() {
             line(f, "own lateness", &report.lateness)?;
         }
@@ -89,4 +93,36 @@ fn line(f: &mut Formatter<'_>, name: &str, of: &Latency) -> fmt::Result {
         write!(f, "  {name} {value:>8}")?;
     }
     writeln!(f)
+}
+
+fn thresholds(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    if let Some(search) = &report.breakpoint {
+        writeln!(f, "\n  breakpoint, journeys a second")?;
+        for trial in &search.tried {
+            let broken = trial.thresholds.iter().filter(|verdict| !verdict.held);
+            let broken = broken.map(|verdict| format!("{}: {}", verdict.threshold, verdict.found));
+            let why: Vec<String> = broken
+                .chain(trial.invalid_because.iter().cloned())
+                .collect();
+            let mark = if trial.held { "✓" } else { "✗" };
+            writeln!(f, "    {mark} {:>8.1}  {}", trial.rate, why.join("; "))?;
+        }
+        match search.knee {
+            Some(knee) => writeln!(f, "    the knee is at {knee:.1} journeys a second")?,
+            None => writeln!(f, "    not even the first rate was borne")?,
+        }
+        return Ok(());
+    }
+    if !report.thresholds.is_empty() {
+        writeln!(f, "\n  thresholds")?;
+    }
+    for verdict in &report.thresholds {
+        let mark = if verdict.held { "✓" } else { "✗" };
+        writeln!(
+            f,
+            "    {mark} {}  found {}",
+            verdict.threshold, verdict.found
+        )?;
+    }
+    Ok(())
 }

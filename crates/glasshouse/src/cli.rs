@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use loadtest::load::Load;
 use url::Url;
 
 use crate::backing::{KafkaChoice, RedisChoice};
@@ -68,6 +69,8 @@ enum Command {
     /// fails again returns with its history. Whatever took effect before is known by its
     /// id, and changes nothing a second time.
     Redrive(command::redrive::Redrive),
+    /// Put a scenario of load on the running system; `standard` if none is named
+    Load(Box<Load>),
     /// Build Collector, Jaeger, Loki and daprd from their Go modules, once for all checkouts
     Tools {
         /// Only these
@@ -213,6 +216,7 @@ impl Cli {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Redrive(asked) => command::redrive::run(&home()?, asked).await,
+            Command::Load(load) => command::load::run(home(), *load).await,
             Command::Tools { names } => {
                 let tools = Tools::load(&project::root()?)?;
                 tools::build(&tools, &names, &Progress::new()).await?;

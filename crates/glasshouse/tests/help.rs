@@ -14,6 +14,7 @@ fn help_is_as_agreed() {
         vec!["journey"],
         vec!["provision"],
         vec!["slo", "generate"],
+        vec!["load"],
         vec!["tools"],
         vec!["backing"],
     ] {

@@ -81,6 +81,32 @@ impl Shape {
         }
     }
 
+    /// The same over time, so many times as much.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        match self {
+            Self::Constant { rate } => Self::Constant {
+                rate: rate * factor,
+            },
+            Self::Ramp { from, to } => Self::Ramp {
+                from: from * factor,
+                to: to * factor,
+            },
+            Self::Step { rates } => Self::Step {
+                rates: rates.iter().map(|rate| rate * factor).collect(),
+            },
+            Self::Spike { base, peak } => Self::Spike {
+                base: base * factor,
+                peak: peak * factor,
+            },
+            Self::Sine { low, high, days } => Self::Sine {
+                low: low * factor,
+                high: high * factor,
+                days: *days,
+            },
+        }
+    }
+
     /// The part `i` of a run of `duration` seconds, if the shape is made of parts.
     fn stretch(&self, i: usize, duration: f64) -> Option<Stretch> {
         let flat = |share: f64, rate: f64| Stretch {

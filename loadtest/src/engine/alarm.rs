@@ -18,10 +18,10 @@ impl AsRawFd for Timer {
 }
 
 /// A timer of the kernel, waited for with the sockets.
-pub(super) struct Alarm(AsyncFd<Timer>);
+pub(crate) struct Alarm(AsyncFd<Timer>);
 
 impl Alarm {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         #[expect(
@@ -32,7 +32,7 @@ impl Alarm {
     }
 
     /// Waits that long; may return early, so ask the clock and wait again.
-    pub(super) async fn after(&mut self, wait: Duration) -> io::Result<()> {
+    pub(crate) async fn after(&mut self, wait: Duration) -> io::Result<()> {
         // Setting it anew forgets the last expiry: no need to read that first.
         self.0.get_ref().0.set(
             Expiration::OneShot(TimeSpec::from(wait)),

@@ -1,10 +1,7 @@
 //! How busy a worker is: requests that wait while it has no time left wait for
 //! the generator and not for the target.
 
-use std::time::{Duration, Instant};
-
-use tokio::runtime::{Handle, RuntimeMetrics};
-
+use super::busy::Busy;
 use super::pool::Pool;
 
 /// From this share on a worker is taken to have no time left. What is asked far too
@@ -13,20 +10,15 @@ const SATURATED: f64 = 0.8;
 
 /// The worker's load since it was last looked at.
 pub(super) struct Load {
-    metrics: RuntimeMetrics,
-    busy: Duration,
-    since: Instant,
+    busy: Busy,
     held: u64,
 }
 
 impl Load {
     /// Of the runtime it is called on.
     pub(super) fn new() -> Self {
-        let metrics = Handle::current().metrics();
         Self {
-            busy: metrics.worker_total_busy_duration(0),
-            metrics,
-            since: Instant::now(),
+            busy: Busy::new(),
             held: 0,
         }
     }
@@ -38,15 +30,12 @@ impl Load {
 
     /// Writes down the window that ends here.
     pub(super) fn look(&mut self, pool: &Pool) {
-        let busy = self.metrics.worker_total_busy_duration(0);
-        let window = self.since.elapsed();
-        let share = (busy.saturating_sub(self.busy)).as_secs_f64() / window.as_secs_f64();
+        let share = self.busy.share();
         let mut record = pool.record.borrow_mut();
         record.busiest = record.busiest.max(share);
         if share >= SATURATED {
             record.held_by_generator += record.held - self.held;
         }
         self.held = record.held;
-        (self.busy, self.since) = (busy, Instant::now());
     }
 }

@@ -33,7 +33,13 @@ pub(super) fn objections(outline: &Outline, record: &Record, answered: u64) -> V
             outline.lateness
         ));
     }
-    if record.unsent > 0 {
+    if record.unsent > 0 && outline.scenario.is_some() {
+        objections.push(format!(
+            "{} of {} journeys never began, as too many were under way: the target is slower \
+             than the schedule, or the scenario's at_once too low",
+            record.unsent, record.intended
+        ));
+    } else if record.unsent > 0 {
         objections.push(format!(
             "{} of {} requests were never sent, as all {} connections were busy: the target is \
              slower than the schedule, or --connections too low",

@@ -155,6 +155,8 @@ impl Services {
                 self.keys.public.display().to_string(),
             ),
             "chat-gateway" => {
+                // A run of the load generator signs its users up from one address.
+                set("REGISTRATIONS_PER_ADDRESS", "2000".to_owned());
                 set(
                     "AUTH_PRIVATE_KEY_FILE",
                     self.keys.private.display().to_string(),
