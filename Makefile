@@ -51,6 +51,14 @@ chaos: services ## Write while everything is broken, then compare the books: SEE
 	@infra/native/packages.sh faketime:faketime
 	@$(target)/debug/chaos run $(if $(SEED),--seed $(SEED)) $(if $(WRITES),--writes $(WRITES)) $(if $(FAULTS),--faults $(FAULTS))
 
+planted := todo-api chat-gateway event-worker glasshouse
+chaos-selftest: ## Plant known bugs one at a time, and show which check catches each
+	@infra/native/packages.sh faketime:faketime
+	@$(patiently) $(CARGO) build --workspace --features service/planted-bugs $(addprefix --bin ,$(planted))
+	@mkdir -p $(target)/planted-bugs && cp $(addprefix $(target)/debug/,$(planted)) $(target)/planted-bugs
+	@$(MAKE) --no-print-directory services
+	@$(target)/debug/chaos selftest --programs $(target)/planted-bugs
+
 bench-start: release ## Measure exec to ready, idle memory, /metrics rendering, program size
 	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench start
 

@@ -16,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::report;
 use crate::run::{self, Plan};
 use crate::schedule::schedule;
+use crate::selftest;
 use crate::world::Ground;
 
 /// Breaks everything in reach while it counts, and compares the books.
@@ -30,6 +31,25 @@ pub struct Cli {
 enum Command {
     /// Write, break, wait for quiet, check: exit code 1 if a check fails
     Run(Run),
+    /// Plant known bugs, one at a time: exit code 1 if one is not caught
+    Selftest(Selftest),
+}
+
+/// A self-test.
+#[derive(Debug, Args)]
+struct Selftest {
+    /// The folder of services that were built with the feature planted-bugs
+    #[arg(long)]
+    programs: PathBuf,
+    /// Only this bug
+    #[arg(long)]
+    bug: Option<String>,
+    /// Systems that run at the same time
+    #[arg(long, default_value_t = 2)]
+    at_once: usize,
+    /// What the writes follow from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 /// A run.
@@ -56,6 +76,9 @@ impl Cli {
             runtime.block_on(async {
                 match self.command {
                     Command::Run(run) => run.execute().await,
+                    Command::Selftest(it) => {
+                        selftest::run(&it.programs, it.bug.as_deref(), it.at_once, it.seed).await
+                    }
                 }
             })
         });

@@ -1,6 +1,7 @@
 //! What topics, databases and logs say at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
@@ -62,6 +63,29 @@ pub struct TaskAnswer {
     pub title: String,
 }
 
+/// A log line that no service should write.
+#[derive(Clone, Debug)]
+pub struct Alarm {
+    service: String,
+    message: &'static str,
+    fields: String,
+}
+
+impl Alarm {
+    /// Whether it tells that this service could not leave in time.
+    pub fn is_late_end_of(&self, service: Service) -> bool {
+        let cut_short = self.message == "service_failed" && self.fields.contains("cut short");
+        self.service == service.name()
+            && (cut_short || self.message == "shutdown_deadline_exceeded")
+    }
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.service, self.message, self.fields)
+    }
+}
+
 /// All that was read back.
 #[derive(Debug, Default)]
 pub struct Evidence {
@@ -84,7 +108,7 @@ pub struct Evidence {
     /// Every chat message.
     pub messages: Vec<MessageRow>,
     /// Log lines that tell of a service that could not go on or leave in order.
-    pub alarms: Vec<String>,
+    pub alarms: Vec<Alarm>,
 }
 
 /// Lines that no service may write, whatever happens to what it depends on.
@@ -197,9 +221,12 @@ impl Evidence {
                 continue;
             };
             let (message, fields) = (&parsed["message"], &parsed["fields"]);
-            if alarm.is_some_and(|alarm| message == alarm) {
-                let service = parsed["service"].as_str().unwrap_or_default();
-                self.alarms.push(format!("{service}: {message} {fields}"));
+            if let Some(alarm) = alarm.filter(|alarm| message == **alarm) {
+                self.alarms.push(Alarm {
+                    service: parsed["service"].as_str().unwrap_or_default().to_owned(),
+                    message: alarm,
+                    fields: fields.to_string(),
+                });
             }
             let succeeded = message == "consumer_event" && fields["status"] == "success";
             let topic = Topic::ALL

@@ -157,13 +157,16 @@ pub enum Fault {
     Poison(Topic, usize),
     /// Further workers join the group and leave it again, some without a word.
     Storm(usize, Duration),
+    /// Dead letters are sent back; the one who does it dies in the middle of it,
+    /// and another finishes.
+    Redrive(Topic),
     /// The worker's clock is off by so many seconds for a while.
     ClockJump(i64, Duration),
 }
 
 impl Fault {
     /// The names of all kinds.
-    pub const KINDS: [&'static str; 11] = [
+    pub const KINDS: [&'static str; 12] = [
         "kill",
         "terminate",
         "pause",
@@ -174,6 +177,7 @@ impl Fault {
         "duplicates",
         "poison",
         "storm",
+        "redrive",
         "clock-jump",
     ];
 
@@ -190,6 +194,7 @@ impl Fault {
             Self::Duplicates(..) => "duplicates",
             Self::Poison(..) => "poison",
             Self::Storm(..) => "storm",
+            Self::Redrive(_) => "redrive",
             Self::ClockJump(..) => "clock-jump",
         }
     }
@@ -206,6 +211,7 @@ impl Fault {
                 format!("{} × {count}", topic.name())
             }
             Self::Storm(workers, _) => format!("{workers} × event-worker"),
+            Self::Redrive(topic) => format!("{}.dlq", topic.name()),
             Self::ClockJump(seconds, _) => format!("event-worker {seconds:+} s"),
         }
     }
@@ -220,9 +226,11 @@ impl Fault {
             | Self::DiskFull(_, lasts)
             | Self::Storm(_, lasts)
             | Self::ClockJump(_, lasts) => *lasts,
-            Self::Kill(_) | Self::Terminate(_) | Self::Duplicates(..) | Self::Poison(..) => {
-                Duration::ZERO
-            }
+            Self::Kill(_)
+            | Self::Terminate(_)
+            | Self::Duplicates(..)
+            | Self::Poison(..)
+            | Self::Redrive(_) => Duration::ZERO,
         }
     }
 

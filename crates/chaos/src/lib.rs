@@ -21,5 +21,6 @@ pub mod quiet;
 pub mod report;
 pub mod run;
 pub mod schedule;
+pub mod selftest;
 pub mod workload;
 pub mod world;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::checks::Verdict;
 use crate::faults::{Came, Entry};
+use crate::selftest::Bug;
 
 /// A line of the timeline.
 pub fn entry(entry: &Entry) {
@@ -68,4 +69,18 @@ pub fn verdicts(verdicts: &[Verdict]) {
             println!("         {example}");
         }
     }
+}
+
+/// A line of the self-test.
+pub fn bug(bug: Option<&Bug>, right: bool, said: &str, took: f64) {
+    let (name, what) = bug.map_or(("(no bug)", "the services as they are"), |bug| {
+        (bug.name, bug.what)
+    });
+    let word = match (bug.is_some(), right) {
+        (true, true) => "caught",
+        (true, false) => "SURVIVES",
+        (false, true) => "holds",
+        (false, false) => "FAILS",
+    };
+    println!("{word:<9} {name:<25} {what}: {said}  ({took:.0} s)");
 }

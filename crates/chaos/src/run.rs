@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::checks::{self, Case, Verdict};
 use crate::evidence::Evidence;
+use crate::fault::Fault;
 use crate::faults::{Entry, Injector, lock};
 use crate::ledger::Ledger;
 use crate::pace::Pace;
@@ -111,6 +112,11 @@ async fn with(
         orderly: lock(&injector.orderly).clone(),
         deaths: world.deaths(),
         left,
+        clock_jumped: plan
+            .steps
+            .iter()
+            .flat_map(|step| &step.faults)
+            .any(|(_, fault)| matches!(fault, Fault::ClockJump(..))),
         target: plan.writes,
     };
     let timeline = lock(&injector.timeline).clone();

@@ -61,7 +61,7 @@ pub fn schedule(seed: u64, count: usize) -> Vec<Step> {
     join(faults, &mut random)
 }
 
-const WEIGHTS: [(&str, u32); 11] = [
+const WEIGHTS: [(&str, u32); 12] = [
     ("kill", 26),
     ("terminate", 14),
     ("pause", 9),
@@ -72,6 +72,7 @@ const WEIGHTS: [(&str, u32); 11] = [
     ("duplicates", 7),
     ("poison", 7),
     ("storm", 5),
+    ("redrive", 4),
     ("clock-jump", 3),
 ];
 
@@ -102,6 +103,7 @@ fn draw(kind: &str, random: &mut SmallRng) -> Fault {
         }
         "duplicates" => Fault::Duplicates(topic(random), random.random_range(20..80)),
         "poison" => Fault::Poison(topic(random), random.random_range(8..24)),
+        "redrive" => Fault::Redrive(topic(random)),
         "storm" => Fault::Storm(random.random_range(2..4), seconds(random, 3.0, 6.0)),
         _ => {
             let size = random.random_range(60..7200);

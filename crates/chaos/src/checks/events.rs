@@ -49,7 +49,7 @@ impl Event {
 pub struct Events {
     /// Each event once, in the order of first lying there, by partition.
     pub first: BTreeMap<Topic, Vec<Event>>,
-    /// Messages that repeat an event.
+    /// Messages that repeat an event, or are dead letters on their way back.
     pub repeats: BTreeMap<Topic, usize>,
     /// Changes of each task, in the order of lying there.
     pub tasks: BTreeMap<Uuid, Vec<Event>>,
@@ -69,6 +69,11 @@ impl Events {
             let mut repeats = 0;
             for record in records {
                 if planted.contains(&(*topic, record.partition, record.offset)) {
+                    continue;
+                }
+                // A dead letter that was sent back: it dies again.
+                if !record.header("dlq_redriven_at").is_empty() {
+                    repeats += 1;
                     continue;
                 }
                 let id = record.header("ce_id");

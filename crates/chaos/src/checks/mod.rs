@@ -35,6 +35,8 @@ pub struct Case {
     pub deaths: Vec<String>,
     /// What was left to do after waiting for it.
     pub left: Left,
+    /// Whether the worker's clock has jumped.
+    pub clock_jumped: bool,
     /// How many acknowledged writes there were to be.
     pub target: u64,
 }

@@ -119,6 +119,11 @@ impl Ground {
         self.programs.join(service.name())
     }
 
+    /// The launcher's program, which sends dead letters back.
+    pub fn launcher(&self) -> PathBuf {
+        self.programs.join("glasshouse")
+    }
+
     /// The file that says by how much the worker's clock is off.
     pub fn clock(&self) -> PathBuf {
         self.place.root().join("clock")

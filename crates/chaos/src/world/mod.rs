@@ -44,6 +44,8 @@ pub struct World {
     pub kafka: Kafka,
     /// Who writes.
     pub users: Vec<User>,
+    /// The bug that was planted, if any.
+    pub planted: String,
     nodes: [Node; 3],
     pools: BTreeMap<Service, PgPool>,
     /// The environment of each service, for further instances.
@@ -102,6 +104,7 @@ impl World {
             ground,
             prefix,
             users: Vec::new(),
+            planted: planted.unwrap_or_default().to_owned(),
             nodes: [todo, gateway, worker],
             pools,
             environments,

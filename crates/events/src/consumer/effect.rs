@@ -42,16 +42,16 @@ pub enum Effect {
 pub struct Failure {
     /// What went wrong.
     pub error: HandlerError,
-    /// The connection was lost while committing: it may have taken effect, and
-    /// the inbox will tell.
-    pub uncertain: bool,
+    /// The connection was lost while committing this: it may have taken effect,
+    /// and the inbox will tell. Empty if nothing was committed.
+    pub uncertain: Vec<Effect>,
 }
 
 impl<E: Into<HandlerError>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self {
             error: error.into(),
-            uncertain: false,
+            uncertain: Vec::new(),
         }
     }
 }
@@ -77,9 +77,17 @@ impl<H: Handler> Effects for InTransaction<H> {
         let mut tx = self.pool.begin().await?;
         let taking_up = inbox::take_up(&mut tx, &self.group, &ids);
         let mut new = first.span.scope(taking_up).await?;
+        service::planted!("inbox_not_atomic" => {
+            tx.commit().await?;
+            tx = self.pool.begin().await?;
+        });
         let mut effects = Vec::with_capacity(batch.len());
         for taken in batch {
-            if !new.remove(&taken.envelope.id) {
+            let known = service::planted!(
+                "duplicate_without_inbox" => false,
+                else !new.remove(&taken.envelope.id)
+            );
+            if known {
                 effects.push(Effect::Duplicate);
                 continue;
             }
@@ -99,7 +107,7 @@ impl<H: Handler> Effects for InTransaction<H> {
             Ok(()) => Ok(effects),
             Err(error) => Err(Failure {
                 error: error.into(),
-                uncertain: true,
+                uncertain: effects,
             }),
         }
     }

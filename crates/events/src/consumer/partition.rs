@@ -15,7 +15,7 @@ use super::assignment::{Assigned, Task};
 use super::group::Group;
 use super::waiting::{KeyHash, Waiting};
 use super::work::{Desk, Ended, Job};
-use super::{Effects, Envelope, Malformed};
+use super::{Effect, Effects, Envelope, Malformed, Outcome};
 
 /// The most bytes in one transaction.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -44,6 +44,25 @@ pub struct Taken<'a> {
     /// `<topic> process`, for all attempts.
     pub span: Span,
     pub(super) started: Instant,
+    /// What it came to in a commit whose answer was lost.
+    pub(super) perhaps: Option<Outcome>,
+}
+
+impl Taken<'_> {
+    /// The commit of this effect was not answered.
+    pub(super) fn note(&mut self, effect: Effect) {
+        if let Effect::Handled(outcome) = effect {
+            self.perhaps.get_or_insert(outcome);
+        }
+    }
+
+    /// What it came to in the end: known already, it had been that commit.
+    pub(super) fn certain(&self, effect: Effect) -> Effect {
+        match (effect, self.perhaps) {
+            (Effect::Duplicate, Some(outcome)) => Effect::Handled(outcome),
+            _ => effect,
+        }
+    }
 }
 
 /// A message in hand.
@@ -144,6 +163,7 @@ impl<'a> Hands<'a> {
                 .as_ref()
                 .map_or_else(|_| produced_at(&message), |e| e.time);
             assigned.progress.begin(message.offset(), time);
+            service::planted!("offset_before_effect" => assigned.progress.done(message.offset()));
             let key = KeyHash::of(message.key());
             let item = match envelope {
                 Ok(envelope) => Item::Event(desk.take(message, envelope)),

@@ -19,6 +19,7 @@ pub(super) async fn done(series: Option<&ConsumerSeries>, taken: Taken<'_>, effe
         envelope,
         mut span,
         started,
+        perhaps: _,
     } = taken;
     let status = match effect {
         Effect::Handled(Outcome::Done | Outcome::Ignored) => "success",

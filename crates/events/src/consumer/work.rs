@@ -18,9 +18,7 @@ use super::pace::Pace;
 use super::partition::{Item, Taken, Worker};
 use super::retry::{Failures, Next, Verdict};
 use super::waiting::KeyHash;
-use super::{
-    Effect, Effects, Envelope, Failure, HandlerError, Malformed, Outcome, dead_letter, settle,
-};
+use super::{Effect, Effects, Envelope, Failure, HandlerError, Malformed, dead_letter, settle};
 use crate::backoff::Backoff;
 use crate::cloudevents;
 use crate::metrics::ConsumerSeries;
@@ -37,8 +35,6 @@ pub(super) enum Job<'a> {
 pub(super) struct Alone<'a> {
     key: KeyHash,
     items: Vec<Item<'a>>,
-    /// The batch may have taken effect all the same.
-    uncertain: bool,
 }
 
 /// A piece of work that ended.
@@ -86,6 +82,7 @@ impl<'a, E: Effects> Desk<'a, E> {
             envelope,
             span,
             started: Instant::now(),
+            perhaps: None,
         }
     }
 
@@ -136,7 +133,6 @@ impl<'a, E: Effects> Desk<'a, E> {
                 Item::Refused(message, malformed) => refused.push((key, bytes, message, malformed)),
             }
         }
-        let mut uncertain = false;
         let mut waits = None;
         let mut outage = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
         let applied = loop {
@@ -144,9 +140,11 @@ impl<'a, E: Effects> Desk<'a, E> {
                 Ok(effects) => break Ok(effects),
                 Err(failure) => failure,
             };
-            uncertain |= failure.uncertain;
+            for (taken, effect) in events.iter_mut().zip(failure.uncertain) {
+                taken.note(effect);
+            }
             if !matches!(failure.error, HandlerError::Unavailable { .. }) {
-                break Err(uncertain);
+                break Err(());
             }
             self.count_error(failure.error.cause());
             self.lost(&failure.error, &mut waits);
@@ -163,14 +161,13 @@ impl<'a, E: Effects> Desk<'a, E> {
         match applied {
             Ok(effects) => {
                 for (taken, effect) in events.into_iter().zip(effects) {
-                    // A batch whose commit was uncertain had been committed.
-                    self.settle(taken, certain(effect, uncertain)).await;
+                    self.settle(taken, effect).await;
                 }
                 ended.done = keys;
             }
-            Err(uncertain) => {
+            Err(()) => {
                 let items = keys.into_iter().zip(events);
-                ended.left = by_key(items.map(|((key, _), taken)| (key, taken)), uncertain);
+                ended.left = by_key(items.map(|((key, _), taken)| (key, taken)));
             }
         }
         for (key, bytes, message, malformed) in refused {
@@ -187,7 +184,7 @@ impl<'a, E: Effects> Desk<'a, E> {
         for item in alone.items {
             let bytes = item.bytes();
             let result = match item {
-                Item::Event(taken) => self.retry(taken, alone.uncertain).await,
+                Item::Event(taken) => self.retry(taken).await,
                 Item::Refused(message, malformed) => self.refuse(message, malformed).await,
             };
             if result.is_err() {
@@ -198,7 +195,7 @@ impl<'a, E: Effects> Desk<'a, E> {
         ended
     }
 
-    async fn retry(&self, mut taken: Taken<'_>, mut uncertain: bool) -> Result<(), Abandoned> {
+    async fn retry(&self, mut taken: Taken<'_>) -> Result<(), Abandoned> {
         let group = &self.worker.group;
         let mut failures = Failures::new(group.settings.budget);
         let mut waits = None;
@@ -209,12 +206,14 @@ impl<'a, E: Effects> Desk<'a, E> {
             let failure = match attempted {
                 Ok(effects) => {
                     let effect = effects.first().copied().unwrap_or(Effect::Duplicate);
-                    self.settle(taken, certain(effect, uncertain)).await;
+                    self.settle(taken, effect).await;
                     return Ok(());
                 }
                 Err(failure) => failure,
             };
-            uncertain |= failure.uncertain;
+            for effect in failure.uncertain {
+                taken.note(effect);
+            }
             self.count_error(failure.error.cause());
             match failures.add(&failure.error, Utc::now()) {
                 Next::Retry(delay) => {
@@ -271,6 +270,10 @@ impl<'a, E: Effects> Desk<'a, E> {
         started: Instant,
         verdict: Verdict,
     ) -> Result<(), Abandoned> {
+        service::planted!("dead_letter_dropped" => {
+            self.assigned.progress.done(message.offset());
+            return Ok(());
+        });
         let group = &self.worker.group;
         let topic = self.assigned.progress.topic;
         span.error(verdict.cause);
@@ -301,6 +304,7 @@ impl<'a, E: Effects> Desk<'a, E> {
     /// The effect is committed: tells everyone, and moves the position.
     async fn settle(&self, taken: Taken<'_>, effect: Effect) {
         let offset = taken.message.offset();
+        let effect = taken.certain(effect);
         if matches!(effect, Effect::Handled(_)) {
             let telling = self.worker.effects.committed(&taken.envelope);
             taken.span.scope(telling).await;
@@ -344,16 +348,8 @@ impl<'a, E: Effects> Desk<'a, E> {
     }
 }
 
-/// A duplicate of an event whose commit was uncertain had been that commit.
-fn certain(effect: Effect, uncertain: bool) -> Effect {
-    match effect {
-        Effect::Duplicate if uncertain => Effect::Handled(Outcome::Done),
-        effect => effect,
-    }
-}
-
 /// In the order of their first events; that of each key is kept.
-fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>, uncertain: bool) -> Vec<Job<'a>> {
+fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>) -> Vec<Job<'a>> {
     let mut keys: HashMap<KeyHash, usize> = HashMap::new();
     let mut jobs: Vec<Alone<'a>> = Vec::new();
     for (key, taken) in events {
@@ -361,7 +357,6 @@ fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>, uncertain: boo
             jobs.push(Alone {
                 key,
                 items: Vec::new(),
-                uncertain,
             });
             jobs.len() - 1
         });

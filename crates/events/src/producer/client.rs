@@ -31,13 +31,19 @@ pub(super) fn create(
 ) -> KafkaResult<Client> {
     client::config(brokers, producer_id)
         .set("message.max.bytes", largest_message.to_string())
-        .set("enable.idempotence", "true")
-        .set("acks", "all")
+        .set(
+            "enable.idempotence",
+            service::planted!("acks_none" => "false", else "true"),
+        )
+        .set("acks", service::planted!("acks_none" => "0", else "all"))
         .set("message.timeout.ms", "0")
         // A topic that does not exist is said to be unknown after this.
         .set("topic.metadata.propagation.max.ms", "3000")
         .set("linger.ms", "1")
-        .set("queue.buffering.max.messages", "20000")
+        .set(
+            "queue.buffering.max.messages",
+            service::planted!("drop_on_full_queue" => "20", else "20000"),
+        )
         .set("queue.buffering.max.kbytes", "32768")
         .set("statistics.interval.ms", "1000")
         .create_with_context(Context {

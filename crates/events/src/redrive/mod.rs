@@ -273,6 +273,9 @@ impl Batch {
         message: &BorrowedMessage<'_>,
         wanted: bool,
     ) -> Result<(), RedriveError> {
+        service::planted!("redrive_deletes_first" => {
+            letters.delete_before(message.partition(), message.offset() + 1).await?
+        });
         let letter = Letter::read(message);
         let copy = Copy::of(message, &letter);
         self.end = Some(message.offset() + 1);

@@ -54,7 +54,10 @@ pub async fn create(
         .iter()
         .flat_map(|(topic, dead_letters)| {
             [
-                NewTopic::new(topic, partitions, TopicReplication::Fixed(replication)),
+                // By the broker's clock: by ours, an event would be refused as
+                // soon as that is an hour ahead.
+                NewTopic::new(topic, partitions, TopicReplication::Fixed(replication))
+                    .set("message.timestamp.type", "LogAppendTime"),
                 NewTopic::new(dead_letters, 1, TopicReplication::Fixed(replication))
                     .set("retention.ms", DEAD_LETTER_RETENTION_MS)
                     .set("max.message.bytes", &dead_letter_bytes),

@@ -37,6 +37,10 @@ pub fn pool(url: &Secret, max: u32) -> Result<PgPool, sqlx::Error> {
 
 pub(crate) fn options(url: &Secret, application: &str) -> Result<PgConnectOptions, sqlx::Error> {
     let options = PgConnectOptions::from_str(url.expose())?;
+    let options = crate::planted!(
+        "commit_is_not_on_disk" => options.options([("synchronous_commit", "off")]),
+        else options
+    );
     Ok(options
         .application_name(application)
         // "Already exists, skipping" is no news.

@@ -83,6 +83,18 @@ async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
     for reminder in &due {
         batch.add(reminder).await;
     }
+    service::planted!("published_before_commit" => {
+        let early = std::mem::take(&mut batch.entries);
+        store::fire(&mut *pool.acquire().await?, &[], &[], early).await?;
+    });
+    service::planted!("marked_before_publishing" => {
+        store::fire(&mut tx, &batch.fired, &batch.failed, Vec::new()).await?;
+        tx.commit().await?;
+        tx = pool.begin().await?;
+        for entry in std::mem::take(&mut batch.entries) {
+            store::fire(&mut tx, &[], &[], vec![entry]).await?;
+        }
+    });
     let entries = std::mem::take(&mut batch.entries);
     let settle = store::fire(&mut tx, &batch.fired, &batch.failed, entries);
     // One statement for all: it shows in the trace of the first.

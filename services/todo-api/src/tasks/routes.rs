@@ -71,7 +71,10 @@ async fn create(
         let draft = body.into_draft(now)?;
         draft.count_features();
         let task = Task::new(user.id, draft, now);
-        store.insert(&task).await?;
+        service::planted!("answer_before_commit" => {
+            let (store, task) = (store.clone(), task.clone());
+            drop(tokio::spawn(async move { store.insert(&task).await }))
+        }, else store.insert(&task).await?);
         Ok(Done {
             task_id: task.id,
             changed: true,

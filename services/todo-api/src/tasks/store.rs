@@ -184,7 +184,7 @@ impl Store {
         before: Task,
         edit: &Edit<'_>,
     ) -> Result<Option<(Task, bool)>, Error> {
-        edit.expected.check(before.version)?;
+        service::planted!("condition_after_write" => (), else edit.expected.check(before.version)?);
         let after = (edit.apply)(&before)?;
         let delete = edit.change == Change::Deleted;
         if after == before && !delete {
@@ -205,6 +205,7 @@ impl Store {
             TASK_UPDATE.run(query.execute(connection)).await
         };
         let rows = done.map_err(|error| self.failed(error))?.rows_affected();
+        service::planted!("condition_after_write" => edit.expected.check(before.version)?);
         Ok((rows > 0).then_some((after, true)))
     }
 }

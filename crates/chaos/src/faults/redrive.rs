@@ -1,0 +1,72 @@
+//! Sending dead letters back, with a death in the middle.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::process::{Child, Command};
+
+use super::Came;
+use crate::fault::{Link, Service, Store, Topic};
+use crate::world::World;
+
+/// Whoever sends them back hears from the broker this much later, so that there
+/// is a middle to die in.
+const LATE: Duration = Duration::from_millis(60);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends back all dead letters of a topic: one process begins and is killed as
+/// soon as the first letter is deleted, another does it all. They were poisoned,
+/// so they die again.
+pub async fn die_and_finish(world: &World, topic: Topic) -> Result<Came> {
+    let name = format!("{}.dlq", world.topic(topic));
+    let before = ends(world, &name).await?;
+    if before.0 == before.1 {
+        return Ok(Came::Done("there were no dead letters".to_owned()));
+    }
+    let proxy = world
+        .ground
+        .proxy(Link::new(Service::TodoApi, Store::Kafka));
+    proxy.slow(LATE);
+    let mut first = start(world, topic, &proxy.address.to_string())?;
+    let deadline = Instant::now() + PATIENCE;
+    while first.try_wait()?.is_none()
+        && ends(world, &name).await?.0 == before.0
+        && Instant::now() < deadline
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    first.kill().await?;
+    proxy.restore();
+    let brokers = world.ground.backing.kafka.brokers();
+    let mut second = start(world, topic, &brokers)?;
+    let ended = tokio::time::timeout(PATIENCE, second.wait()).await??;
+    ensure!(ended.success(), "redrive of {name}: {ended}");
+    Ok(Came::Done(format!("{} dead letters", before.1 - before.0)))
+}
+
+fn start(world: &World, topic: Topic, brokers: &str) -> Result<Child> {
+    let mut command = Command::new(world.ground.launcher());
+    command
+        .args(["redrive", topic.name(), "--brokers", brokers])
+        .args(["--prefix", &world.prefix])
+        .env("PLANTED_BUG", &world.planted)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    Ok(command.spawn()?)
+}
+
+/// The first offset of a topic with one partition, and the one after its last.
+async fn ends(world: &World, topic: &str) -> Result<(i64, i64)> {
+    let (brokers, topic) = (world.ground.backing.kafka.brokers(), topic.to_owned());
+    let ask = move || -> Result<(i64, i64)> {
+        let client: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .create()?;
+        Ok(client.fetch_watermarks(&topic, 0, PATIENCE)?)
+    };
+    tokio::task::spawn_blocking(ask).await?
+}
