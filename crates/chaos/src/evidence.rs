@@ -103,6 +103,8 @@ pub struct Evidence {
     pub answers: BTreeMap<Uuid, TaskAnswer>,
     /// Every task.
     pub tasks: Vec<TaskRow>,
+    /// The version of each task that the worker has seen last.
+    pub known: BTreeMap<Uuid, i64>,
     /// Every notification.
     pub notifications: Vec<NotificationRow>,
     /// Every chat message.
@@ -195,6 +197,10 @@ impl Evidence {
         )
         .fetch_all(world.pool(Service::TodoApi))
         .await?;
+        let known: Vec<(Uuid, i64)> = sqlx::query_as("SELECT task_id, task_version FROM reminders")
+            .fetch_all(world.pool(Service::EventWorker))
+            .await?;
+        evidence.known = known.into_iter().collect();
         let gateway = world.pool(Service::ChatGateway);
         evidence.notifications =
             sqlx::query_as("SELECT id, task_id, remind_at, created_at FROM notifications")

@@ -58,6 +58,23 @@ pub fn state(case: &Case, events: &Events) -> Verdict {
     verdict
 }
 
+/// The worker has taken in the last event of each task.
+pub fn taken_in(case: &Case, events: &Events) -> Verdict {
+    let mut verdict = Verdict::new(
+        "effect",
+        "the worker has taken in the last event of each task",
+    );
+    for (task, changes) in &events.tasks {
+        let last = changes.iter().map(|event| event.version()).max();
+        let known = case.evidence.known.get(task).copied();
+        if known != last {
+            verdict.violation(|| format!("task {task}: knows {known:?} of {last:?}"));
+        }
+    }
+    verdict.figures = format!("{} tasks", case.evidence.known.len());
+    verdict
+}
+
 /// Each notification of the topic is kept once, and no other.
 pub fn notifications(case: &Case, events: &Events) -> Verdict {
     let mut verdict = Verdict::new(

@@ -92,6 +92,7 @@ pub fn check(case: &Case) -> Vec<Verdict> {
         writes::readable(case, &histories),
         effects::state(case, &events),
         order::by_key(&events),
+        effects::taken_in(case, &events),
         reminders::fired(&histories, &events),
         effects::notifications(case, &events),
         effects::not_early(case),

@@ -144,7 +144,7 @@ pub const BUGS: &[Bug] = &[
         "condition_after_write",
         "If-Match is checked after the task was changed",
         Trouble::None,
-        "order",
+        "asked-for",
     ),
     bug(
         "shutdown_does_not_drain",
@@ -192,7 +192,7 @@ pub const BUGS: &[Bug] = &[
         "inbox_not_atomic",
         "the inbox row is committed before the effect",
         Trouble::WorkerDiesInTheMiddle,
-        "reminders",
+        "effect",
     ),
     bug(
         "duplicate_without_inbox",

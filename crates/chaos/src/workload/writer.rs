@@ -132,14 +132,14 @@ impl Writer {
         if self.random.random_bool(0.4) {
             intent.if_match = intent.live.map(|live| live.version);
         }
-        if self.random.random_bool(0.06) {
+        if self.random.random_bool(0.08) {
             self.spoil(&mut intent);
         }
         intent
     }
 
     fn create(&mut self, title: String) -> Intent {
-        let remind_at = self.random.random_bool(0.5).then(|| self.soon());
+        let remind_at = self.random.random_bool(0.7).then(|| self.soon());
         Intent {
             body: Some(json!({
                 "title": title,
@@ -180,8 +180,8 @@ impl Writer {
         use Impropriety::{Foreign, Invalid, OldVersion, Unsigned};
         let kinds: &[Impropriety] = match (intent.live, intent.change) {
             (None, _) => &[Invalid, Unsigned],
-            (Some(_), Change::Update) => &[Invalid, OldVersion, Foreign, Unsigned],
-            (Some(_), _) => &[OldVersion, Foreign, Unsigned],
+            (Some(_), Change::Update) => &[Invalid, OldVersion, OldVersion, Foreign, Unsigned],
+            (Some(_), _) => &[OldVersion, OldVersion, Foreign, Unsigned],
         };
         let kind = kinds[self.random.random_range(0..kinds.len())];
         if let (OldVersion, Some(live)) = (kind, intent.live) {

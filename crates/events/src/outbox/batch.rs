@@ -35,15 +35,14 @@ struct Sending {
 
 impl<'a> Batch<'a> {
     pub fn new(producer: &'a Producer, rows: Vec<Row>) -> Self {
-        let rows = service::planted!(
-            "retry_reorders" => rows.into_iter().rev().collect::<Vec<_>>(),
-            else rows
-        );
         Self {
             producer,
             in_flight: VecDeque::with_capacity(rows.len()),
             settled: Vec::with_capacity(rows.len()),
-            waiting: rows.into_iter(),
+            waiting: service::planted!(
+                "retry_reorders" => rows.into_iter().rev().collect::<Vec<_>>().into_iter(),
+                else rows.into_iter()
+            ),
         }
     }
 

@@ -160,15 +160,14 @@ impl Relay {
         if shards.is_empty() {
             return Ok(Round::Idle);
         }
-        let rows = untraced(store::read(&mut tx, &shards)).await?;
+        let read = untraced(store::read(&mut tx, &shards)).await?;
         let rows = service::planted!("relay_skips_by_id" => {
             static LAST: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
             let last = LAST.load(std::sync::atomic::Ordering::SeqCst);
-            let rows: Vec<_> = rows.into_iter().filter(|row| row.seq > last).collect();
-            let newest = rows.iter().map(|row| row.seq).max().unwrap_or_default();
+            let newest = read.iter().map(|row| row.seq).max().unwrap_or_default();
             LAST.fetch_max(newest, std::sync::atomic::Ordering::SeqCst);
-            rows
-        }, else rows);
+            read.into_iter().filter(|row| row.seq > last).collect::<Vec<_>>()
+        }, else read);
         if rows.is_empty() {
             return Ok(Round::Idle);
         }

@@ -36,17 +36,14 @@ pub fn pool(url: &Secret, max: u32) -> Result<PgPool, sqlx::Error> {
 }
 
 pub(crate) fn options(url: &Secret, application: &str) -> Result<PgConnectOptions, sqlx::Error> {
-    let options = PgConnectOptions::from_str(url.expose())?;
-    let options = crate::planted!(
-        "commit_is_not_on_disk" => options.options([("synchronous_commit", "off")]),
-        else options
-    );
-    Ok(options
+    let options = PgConnectOptions::from_str(url.expose())?
         .application_name(application)
         // "Already exists, skipping" is no news.
         .options([("client_min_messages", "warning")])
         // Queries are measured and logged by telemetry, without parameters.
-        .disable_statement_logging())
+        .disable_statement_logging();
+    crate::planted!("commit_is_not_on_disk" => return Ok(options.options([("synchronous_commit", "off")])));
+    Ok(options)
 }
 
 /// Keeps the pool's gauges up to date with every scrape.
