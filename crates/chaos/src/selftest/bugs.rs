@@ -118,7 +118,7 @@ impl Trouble {
                 .map(|topic| Step::one(Fault::Poison(topic, 16)))
                 .into(),
             Self::Redrive => vec![
-                Step::one(Fault::Poison(Topic::Notifications, 16)),
+                Step::one(Fault::Poison(Topic::Notifications, 8)),
                 Step::one(Fault::Redrive(Topic::Notifications)),
             ],
             Self::ManyWorkers => vec![Step::one(Fault::Storm(3, ms(5000)))],
