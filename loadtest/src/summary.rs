@@ -5,7 +5,7 @@ mod k6;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use crate::report::{Latency, Report};
+use crate::report::{Latency, Report, Step};
 
 /// Shows a report. Of an invalid run it shows why, and no latencies: they would
 /// be quoted.
@@ -52,7 +52,9 @@ impl Display for Summary<'_> {
             report.unsent,
             report.held
         )?;
-        for step in &report.steps {
+        // What was never done is in the JSON only.
+        let done = |step: &&Step| step.service.count > 0 || !step.failures.is_empty();
+        for step in report.steps.iter().filter(done) {
             writeln!(f, "\n  {}", step.name)?;
             for (status, count) in &step.statuses {
                 writeln!(f, "    status {status}: {count}")?;

@@ -124,7 +124,7 @@ pub(super) fn shape(phases: &[Phase]) -> Option<(String, String)> {
         if arrivals.spacing == Spacing::Poisson {
             spacing = "poisson";
         }
-        shapes.push(format!("{} for {:?}", arrivals.shape, phase.duration));
+        shapes.push(format!("{} for {:.1?}", arrivals.shape, phase.duration));
     }
     Some((shapes.join(", then "), spacing.to_owned()))
 }
