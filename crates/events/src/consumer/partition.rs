@@ -97,15 +97,16 @@ async fn dispatch<E: Effects>(desk: &Desk<'_, E>) {
     let mut running = FuturesUnordered::new();
     let mut batches = 0;
     loop {
-        if stop.is_cancelled() {
+        // Asked once: below, something must be waited for.
+        let is_open = !stop.is_cancelled();
+        if is_open {
+            hands.take_up(desk);
+        } else {
             hands.waiting.clear();
             if running.is_empty() {
                 return;
             }
-        } else {
-            hands.take_up(desk);
         }
-        let is_open = !stop.is_cancelled();
         let may_begin = is_open && batches < SLOTS && hands.waiting.is_ready();
         tokio::select! {
             biased;
