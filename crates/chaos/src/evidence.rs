@@ -197,9 +197,10 @@ impl Evidence {
         )
         .fetch_all(world.pool(Service::TodoApi))
         .await?;
-        let known: Vec<(Uuid, i64)> = sqlx::query_as("SELECT task_id, task_version FROM reminders")
-            .fetch_all(world.pool(Service::EventWorker))
-            .await?;
+        let known: Vec<(Uuid, i64)> =
+            sqlx::query_as("SELECT task_id, task_version FROM known_tasks")
+                .fetch_all(world.pool(Service::EventWorker))
+                .await?;
         evidence.known = known.into_iter().collect();
         let gateway = world.pool(Service::ChatGateway);
         evidence.notifications =

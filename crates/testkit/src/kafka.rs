@@ -35,6 +35,29 @@ pub struct Record {
 }
 
 impl Record {
+    /// An event as a service would send it, with an id of its own.
+    ///
+    /// # Panics
+    /// When the body cannot be written as JSON.
+    pub fn event(key: &str, event_type: &str, source: &str, body: &serde_json::Value) -> Self {
+        let headers = [
+            ("ce_specversion", "1.0".to_owned()),
+            ("ce_id", uuid::Uuid::now_v7().to_string()),
+            ("ce_type", event_type.to_owned()),
+            ("ce_source", source.to_owned()),
+            ("ce_time", chrono::Utc::now().to_rfc3339()),
+            ("content-type", "application/json".to_owned()),
+        ];
+        Self {
+            key: Some(key.to_owned()),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+                .into(),
+            body: Some(serde_json::to_vec(body).expect("JSON")),
+            ..Self::default()
+        }
+    }
+
     /// A header as text; empty if it is not there.
     pub fn header(&self, name: &str) -> String {
         let value = self.headers.get(name).map(Vec::as_slice);

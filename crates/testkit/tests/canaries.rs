@@ -200,7 +200,7 @@ impl Farm {
                 "description": self.nest.plant("task description"),
             });
             if number % 10 == 0 {
-                body["remind_at"] = json!(chrono::Utc::now());
+                body["reminders"] = json!([{ "at": chrono::Utc::now() }]);
             }
             let created = self
                 .todo(Method::POST, "/v1/tasks")

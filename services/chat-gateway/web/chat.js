@@ -74,7 +74,7 @@ export function receive(frame) {
 export function showTask(frame) {
   const card = el('div', { class: 'message card-line', 'data-at': new Date().toISOString() },
     el('p', {}, el('span', { class: 'tick', 'aria-hidden': 'true' }, '✓'), ' Task added: ', el('strong', {}, frame.task.title),
-      frame.task.remind_at ? el('span', { class: 'muted' }, time(frame.task.remind_at, ' · reminder at ')) : null, ' ',
+      ...(frame.task.reminders ?? []).map((reminder) => el('span', { class: 'muted' }, time(reminder.fires_at, ' · reminder at '))), ' ',
       trace.link(frame.traceparent)));
   $('messages').append(card);
   bottom();

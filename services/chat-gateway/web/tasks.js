@@ -30,6 +30,9 @@ export async function load() {
 
 /** A task changed, here or elsewhere. Old news is ignored. */
 export function receive(task, change) {
+  // The end of an occurrence is the beginning of the next, which nobody announces.
+  const next = change === 'deleted' ? tasks.get(task.id)?.recurrence : task.recurrence?.next_task_id;
+  if (next && !tasks.has(next)) setTimeout(load);
   if (change === 'deleted') {
     deleted.add(task.id);
     tasks.delete(task.id);
@@ -90,7 +93,9 @@ function item(task) {
     task.priority && task.priority !== 'normal' ? el('span', { class: `tag ${task.priority}` }, task.priority) : null,
     ...(task.tags ?? []).map((tag) => el('span', { class: 'tag' }, `#${tag}`)),
     task.due_at ? el('span', { class: 'tag' }, time(task.due_at, 'due ')) : null,
-    task.remind_at && !done ? el('span', { class: 'tag' }, time(task.remind_at, new Date(task.remind_at) < new Date() ? 'reminded ' : 'reminder ')) : null,
+    task.recurrence ? el('span', { class: 'tag', title: task.recurrence.rule }, '↻ repeats') : null,
+    ...(done ? [] : task.reminders ?? []).filter((reminder) => reminder.fires_at).map((reminder) =>
+      el('span', { class: 'tag' }, time(reminder.fires_at, new Date(reminder.fires_at) < new Date() ? 'reminded ' : 'reminder '))),
   ];
   return el('li', { class: 'task', 'data-task': task.id, 'data-done': String(done) },
     el('label', {}, el('input', { type: 'checkbox', checked: done, onchange: toggle }), el('span', { class: 'title' }, task.title)),
@@ -105,7 +110,7 @@ $('task-form').addEventListener('submit', async (event) => {
   if (!title) return;
   const seconds = Number($('task-reminder').value);
   const body = { title, priority: $('task-priority').value };
-  if (seconds) body.remind_at = new Date(Date.now() + seconds * 1000).toISOString();
+  if (seconds) body.reminders = [{ at: new Date(Date.now() + seconds * 1000).toISOString() }];
   if (await change('Added a task', 'POST', '/api/tasks', null, body)) {
     event.target.reset();
     $('task-title').focus();

@@ -29,7 +29,7 @@ const NOTIFICATIONS_SENT: Metric = Metric::counter(
 /// Every metric of the worker's own.
 pub const CATALOGUE: &[&Metric] = &[&REMINDERS_FIRED, &REMINDER_LATENESS, &NOTIFICATIONS_SENT];
 
-/// Notes what an event says of a task's reminder.
+/// Notes what an event says of a task's reminders.
 pub(crate) static REMINDER_UPSERT: Query = Query::new("reminder_upsert", "INSERT", "reminders");
 /// Takes reminders that are due.
 pub(crate) static REMINDERS_CLAIM: Query = Query::new("reminders_claim", "SELECT", "reminders");

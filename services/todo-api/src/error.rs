@@ -30,6 +30,12 @@ pub enum Error {
     /// There is no such task, or it is somebody else's.
     #[error("there is no such task")]
     NotFound,
+    /// The task has no such reminder.
+    #[error("there is no such reminder")]
+    NoSuchReminder,
+    /// The task has as many reminders as it may have.
+    #[error("the task has too many reminders")]
+    TooManyReminders,
     /// `If-Match` names another version.
     #[error("the task has changed")]
     Changed,
@@ -108,6 +114,16 @@ impl Error {
                 "task_not_found",
                 "There is no such task",
             ),
+            Self::NoSuchReminder => Problem::new(
+                StatusCode::NOT_FOUND,
+                "reminder_not_found",
+                "There is no such reminder",
+            ),
+            Self::TooManyReminders => Problem::invalid(vec![FieldError::new(
+                "reminders",
+                "too_many",
+                "must be at most 10",
+            )]),
             Self::Changed => Problem::new(
                 StatusCode::PRECONDITION_FAILED,
                 "version_mismatch",

@@ -33,6 +33,8 @@ pub const FEATURE_USAGE: Metric = Metric::counter(
         "feature",
         &[
             "reminder",
+            "snooze",
+            "recurrence",
             "tag",
             "priority",
             "due_date",
@@ -96,6 +98,10 @@ pub const QUERIES: &[&Query] = &[
 pub enum Feature {
     /// A reminder was set.
     Reminder,
+    /// A reminder was put off.
+    Snooze,
+    /// A task was given a recurrence rule.
+    Recurrence,
     /// Tags were given.
     Tag,
     /// A priority was chosen.
@@ -120,8 +126,10 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Reminder,
+        Self::Snooze,
+        Self::Recurrence,
         Self::Tag,
         Self::Priority,
         Self::DueDate,
@@ -137,6 +145,8 @@ impl Feature {
     const fn label(self) -> &'static str {
         match self {
             Self::Reminder => "reminder",
+            Self::Snooze => "snooze",
+            Self::Recurrence => "recurrence",
             Self::Tag => "tag",
             Self::Priority => "priority",
             Self::DueDate => "due_date",

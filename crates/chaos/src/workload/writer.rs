@@ -144,7 +144,7 @@ impl Writer {
             body: Some(json!({
                 "title": title,
                 "tags": ["chaos"],
-                "remind_at": remind_at,
+                "reminders": reminders(remind_at),
             })),
             title: Some(title),
             remind_at,
@@ -159,7 +159,7 @@ impl Writer {
         let remind_at = self.random.random_bool(0.3).then(|| self.soon());
         let mut body = json!({ "title": title });
         if let Some(remind_at) = remind_at {
-            body["remind_at"] = json!(remind_at);
+            body["reminders"] = reminders(Some(remind_at));
         }
         Intent {
             body: Some(body),
@@ -267,6 +267,11 @@ impl Writer {
             _ => {}
         }
     }
+}
+
+/// One reminder at most, as a task's list of them.
+fn reminders(at: Option<DateTime<Utc>>) -> Value {
+    at.iter().map(|at| json!({ "at": at })).collect()
 }
 
 impl Intent {

@@ -2,14 +2,21 @@
 //! the key and the versioned CloudEvents types that go with it.
 //!
 //! A body is read tolerantly (unknown fields are ignored), so that a producer
-//! may add a field before its consumers know it. Anything else is a new version
-//! of the type.
+//! may add a field before its consumers know it: a new minor version. Anything
+//! else is a new version of the type. A type or version that a consumer does not
+//! know becomes a dead letter there, to be sent back once it does: so consumers
+//! are renewed before producers.
+//!
+//! Each type has a JSON schema in `schemas/`, which what is produced is held
+//! against in tests.
 
 mod notification;
 mod task;
 
 pub use notification::Notification;
-pub use task::{Change, Priority, Status, TaskEvent, TaskSnapshot};
+pub use task::{
+    Change, Priority, ReminderSnapshot, SeriesSnapshot, Status, TaskEvent, TaskSnapshot,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -18,8 +18,14 @@ pub struct Notification {
     pub kind: String,
     /// The task it is about.
     pub task_id: Uuid,
+    /// The reminder; absent before 1.1.
+    #[serde(default)]
+    pub reminder_id: Option<Uuid>,
     /// That task's title when the reminder was set.
     pub title: String,
+    /// The IANA time zone that its times are shown in; absent before 1.1.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// When it was to happen.
     pub remind_at: DateTime<Utc>,
     /// When it did.

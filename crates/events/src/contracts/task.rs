@@ -1,4 +1,7 @@
 //! `todo.tasks.v1`: every change of a task, with the task as it is after it.
+//!
+//! Since 1.1: several reminders, the time zone, the series, and the three
+//! changes of a reminder. Of what 1.0 says nothing, nothing is assumed.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,9 +33,27 @@ pub enum Change {
     Reopened,
     /// It is gone.
     Deleted,
+    /// A reminder was added.
+    ReminderSet,
+    /// A reminder was put off.
+    ReminderSnoozed,
+    /// A reminder was taken away.
+    ReminderCancelled,
 }
 
 impl Change {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Created,
+        Self::Updated,
+        Self::Completed,
+        Self::Reopened,
+        Self::Deleted,
+        Self::ReminderSet,
+        Self::ReminderSnoozed,
+        Self::ReminderCancelled,
+    ];
+
     const fn event_type(self) -> &'static str {
         match self {
             Self::Created => "todo.task.created.v1",
@@ -40,6 +61,9 @@ impl Change {
             Self::Completed => "todo.task.completed.v1",
             Self::Reopened => "todo.task.reopened.v1",
             Self::Deleted => "todo.task.deleted.v1",
+            Self::ReminderSet => "todo.task.reminder_set.v1",
+            Self::ReminderSnoozed => "todo.task.reminder_snoozed.v1",
+            Self::ReminderCancelled => "todo.task.reminder_cancelled.v1",
         }
     }
 }
@@ -87,14 +111,58 @@ pub struct TaskSnapshot {
     /// When it should be done.
     #[serde(default)]
     pub due_at: Option<DateTime<Utc>>,
-    /// When its owner wants to be reminded.
+    /// The earliest of the reminders, for consumers of 1.0, which know one only.
     #[serde(default)]
     pub remind_at: Option<DateTime<Utc>>,
+    /// Every reminder that is to fire, or has; see [`TaskSnapshot::reminders`].
+    #[serde(default)]
+    pub reminders: Option<Vec<ReminderSnapshot>>,
+    /// The IANA time zone that its times are shown in.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// Its place in a series, if it repeats.
+    #[serde(default)]
+    pub series: Option<SeriesSnapshot>,
     /// Grows by one with each change; consumers ignore what is older than what
     /// they have seen.
     pub version: i64,
     /// When the change happened.
     pub updated_at: DateTime<Utc>,
+}
+
+/// One reminder of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReminderSnapshot {
+    /// The reminder, the same for as long as it exists.
+    pub id: Uuid,
+    /// When it fires. With another time than before, it fires again.
+    pub at: DateTime<Utc>,
+}
+
+/// The place of a task in a series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesSnapshot {
+    /// The same for every occurrence.
+    pub id: Uuid,
+    /// Which occurrence it is, from 1.
+    pub number: u32,
+    /// The recurrence rule (RFC 5545).
+    pub rule: String,
+}
+
+impl TaskSnapshot {
+    /// Its reminders, in events of any minor version: the one of 1.0 has the
+    /// task's own id.
+    pub fn reminders(&self) -> Vec<ReminderSnapshot> {
+        let only = || {
+            self.remind_at
+                .map(|at| ReminderSnapshot { id: self.id, at })
+        };
+        match &self.reminders {
+            Some(reminders) => reminders.clone(),
+            None => only().into_iter().collect(),
+        }
+    }
 }
 
 impl Event for TaskEvent {
@@ -122,6 +190,9 @@ impl Contract for TaskEvent {
         Change::Completed.event_type(),
         Change::Reopened.event_type(),
         Change::Deleted.event_type(),
+        Change::ReminderSet.event_type(),
+        Change::ReminderSnoozed.event_type(),
+        Change::ReminderCancelled.event_type(),
     ];
 
     fn matches(&self, event_type: &str) -> bool {

@@ -4,8 +4,10 @@
 //! words it strips known clauses from the end; whatever is left is the title,
 //! so a clause in the middle of a sentence stays part of it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Days, Duration, FixedOffset, NaiveTime, TimeZone, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Durations beyond this are taken for a part of the title.
 const FARTHEST: Duration = Duration::days(366);
@@ -32,9 +34,16 @@ pub struct Draft {
     /// When it must be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<DateTime<Utc>>,
-    /// When to remind the user.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When to remind the user: one reminder at most.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_list")]
+    #[serde(rename = "reminders")]
     pub remind_at: Option<DateTime<Utc>>,
+}
+
+/// One reminder as todo-api's list of them.
+fn as_list<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let reminders = at.iter().map(|at| BTreeMap::from([("at", at)]));
+    serializer.collect_seq(reminders)
 }
 
 /// The task that `text` asks for, if it asks for one.

@@ -61,6 +61,13 @@ fn reminders() {
     );
     assert_eq!(second.due_at, None);
     assert_eq!(
+        serde_json::to_value(&second).expect("JSON"),
+        serde_json::json!({
+            "title": "buy milk", "priority": "normal", "tags": [],
+            "reminders": [{ "at": "2026-11-21T10:00:01Z" }],
+        })
+    );
+    assert_eq!(
         draft("add a task x, remind me in 30 seconds.").remind_at,
         time("2026-11-21T10:00:30Z")
     );

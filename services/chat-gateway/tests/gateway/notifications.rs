@@ -17,6 +17,8 @@ async fn remind(gateway: &Gateway, who: &Person, title: &str) -> Record {
         kind: Notification::REMINDER.to_owned(),
         task_id: Uuid::now_v7(),
         title: title.to_owned(),
+        reminder_id: Some(Uuid::now_v7()),
+        time_zone: None,
         remind_at: now,
         fired_at: now,
     };

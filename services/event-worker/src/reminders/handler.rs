@@ -20,10 +20,10 @@ impl events::consumer::Handler for Handler {
         let plan = Plan::of(&event);
         // The span of this very message: firing will be below it.
         let traceparent = telemetry::current().map(|context| context.traceparent());
-        let Some(status) = store::upsert(tx, &event.task, &plan, traceparent).await? else {
+        if !store::carry_out(tx, &plan, &event.task, traceparent).await? {
             return Ok(Outcome::Ignored);
-        };
-        tracing::debug!(task_id = %event.task.id, status, "reminder_planned");
+        }
+        tracing::debug!(task_id = %event.task.id, "reminders_planned");
         Ok(Outcome::Done)
     }
 }

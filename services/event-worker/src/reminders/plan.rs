@@ -1,45 +1,40 @@
-//! What an event means for the reminder of its task.
+//! What an event means for the reminders of its task.
 
+use chrono::{DateTime, Utc};
 use events::contracts::{Change, Status, TaskEvent};
 
-/// The state an event asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// `none`, `scheduled` or `cancelled`.
-    pub status: &'static str,
-    /// States that stay as they are if the time is the one they had: what was
-    /// fired for a time is not fired for it again.
-    pub keep: &'static [&'static str],
+/// What an event asks for.
+pub(super) struct Plan<'a> {
+    event: &'a TaskEvent,
+    is_over: bool,
 }
 
-impl Plan {
-    pub fn of(event: &TaskEvent) -> Self {
-        let task = &event.task;
-        let is_over = event.change == Change::Deleted || task.status == Status::Completed;
-        let Some(remind_at) = task.remind_at else {
-            let status = if is_over { "cancelled" } else { "none" };
-            return Self { status, keep: &[] };
-        };
+impl<'a> Plan<'a> {
+    pub fn of(event: &'a TaskEvent) -> Self {
+        let is_over = event.change == Change::Deleted || event.task.status == Status::Completed;
+        Self { event, is_over }
+    }
+
+    /// The state of a reminder at `at`. One that the event does not name is
+    /// cancelled.
+    pub fn status(&self, at: DateTime<Utc>) -> &'static str {
         // The event's own time, not the clock: a worker that was stopped fires
         // what came due in between.
-        let was_past = remind_at <= task.updated_at;
-        match event.change {
-            _ if is_over => Self {
-                status: "cancelled",
-                keep: &["fired"],
-            },
-            Change::Reopened if was_past => Self {
-                status: "cancelled",
-                keep: &["fired"],
-            },
-            Change::Reopened => Self {
-                status: "scheduled",
-                keep: &["fired"],
-            },
-            _ => Self {
-                status: "scheduled",
-                keep: &["fired", "cancelled", "failed"],
-            },
+        let was_past = at <= self.event.task.updated_at;
+        match self.event.change {
+            _ if self.is_over => "cancelled",
+            Change::Reopened if was_past => "cancelled",
+            _ => "scheduled",
+        }
+    }
+
+    /// States that stay as they are if the time is the one they had: what was
+    /// fired for a time is not fired for it again.
+    pub fn keep(&self) -> &'static [&'static str] {
+        match self.event.change {
+            _ if self.is_over => &["fired"],
+            Change::Reopened => &["fired"],
+            _ => &["fired", "cancelled", "failed"],
         }
     }
 }
@@ -54,12 +49,12 @@ mod tests {
     const LATER: &str = "2026-11-21T10:00:01Z";
     const EARLIER: &str = "2026-11-21T09:59:59Z";
 
-    fn plan(change: Change, remind_at: Option<&str>) -> Plan {
+    fn event(change: Change) -> TaskEvent {
         let status = match change {
             Change::Completed => Status::Completed,
             _ => Status::Open,
         };
-        Plan::of(&TaskEvent {
+        TaskEvent {
             change,
             task: TaskSnapshot {
                 id: uuid::Uuid::nil(),
@@ -69,39 +64,44 @@ mod tests {
                 priority: Priority::Normal,
                 tags: Vec::new(),
                 due_at: None,
-                remind_at: remind_at.map(|time| time.parse().expect("a time")),
+                remind_at: None,
+                reminders: None,
+                time_zone: None,
+                series: None,
                 version: 1,
                 updated_at: NOW.parse().expect("a time"),
             },
-        })
+        }
     }
 
     #[test]
     fn what_each_change_means() {
-        for (change, remind_at, status) in [
-            (Change::Created, None, "none"),
-            (Change::Created, Some(LATER), "scheduled"),
-            (Change::Updated, Some(LATER), "scheduled"),
-            (Change::Updated, None, "none"),
-            (Change::Completed, Some(LATER), "cancelled"),
-            (Change::Deleted, Some(LATER), "cancelled"),
-            (Change::Deleted, None, "cancelled"),
-            (Change::Reopened, Some(LATER), "scheduled"),
-            (Change::Reopened, Some(EARLIER), "cancelled"),
+        for (change, at, status) in [
+            (Change::Created, LATER, "scheduled"),
+            (Change::Created, EARLIER, "scheduled"),
+            (Change::Updated, LATER, "scheduled"),
+            (Change::ReminderSet, LATER, "scheduled"),
+            (Change::ReminderSnoozed, LATER, "scheduled"),
+            (Change::ReminderCancelled, LATER, "scheduled"),
+            (Change::Completed, LATER, "cancelled"),
+            (Change::Deleted, LATER, "cancelled"),
+            (Change::Reopened, LATER, "scheduled"),
+            (Change::Reopened, EARLIER, "cancelled"),
         ] {
-            assert_eq!(
-                plan(change, remind_at).status,
-                status,
-                "{change:?} {remind_at:?}"
-            );
+            let event = event(change);
+            let planned = Plan::of(&event).status(at.parse().expect("a time"));
+            assert_eq!(planned, status, "{change:?} {at}");
         }
     }
 
     #[test]
     fn an_edit_neither_fires_again_nor_revives() {
-        let keep = plan(Change::Updated, Some(EARLIER)).keep;
-        assert!(keep.contains(&"fired") && keep.contains(&"cancelled"));
-        let keep = plan(Change::Reopened, Some(LATER)).keep;
+        let event = |change| Plan::of(&event(change)).keep();
+        for change in [Change::Updated, Change::ReminderSet] {
+            let keep = event(change);
+            assert!(keep.contains(&"fired") && keep.contains(&"cancelled"));
+        }
+        let keep = event(Change::Reopened);
         assert!(keep.contains(&"fired") && !keep.contains(&"cancelled"));
     }
 }

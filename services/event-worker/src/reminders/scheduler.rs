@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use events::contracts::Notification;
 use events::outbox::{Entry, EntryError};
 use events::{Backoff, Dependency, Doorbell};
@@ -18,7 +17,8 @@ use crate::metrics::{FIRED, LATENESS, NOT_SENT, SENT};
 
 /// Reminders of one transaction.
 const BATCH: i64 = 100;
-/// The longest sleep: a wall clock that jumps delays a reminder by no more.
+/// The longest sleep: a database's clock that jumps delays a reminder by no more.
+/// Sleeping is by the monotonic clock, which does not jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// What is due but locked is another worker's; it is looked at again soon, in
 /// case that one fails.
@@ -75,6 +75,7 @@ async fn round(pool: &PgPool) -> Result<Duration, sqlx::Error> {
 
 async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
     let mut tx = pool.begin().await?;
+    let claimed = Instant::now();
     let due = untraced(store::claim(&mut tx, BATCH)).await?;
     if due.is_empty() {
         return Ok(0);
@@ -103,7 +104,7 @@ async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
         None => settle.await?,
     }
     tx.commit().await?;
-    batch.report(&due).await;
+    batch.report(&due, claimed.elapsed()).await;
     Ok(due.len())
 }
 
@@ -126,31 +127,34 @@ impl Batch {
         let mut span = builder.parent(cause).start();
         match span.scope(async { entry(reminder) }).await {
             Ok(entry) => {
-                self.fired.push(reminder.task_id);
+                self.fired.push(reminder.id);
                 self.entries.push(entry);
             }
             Err(error) => {
                 span.error("entry");
-                tracing::error!(task_id = %reminder.task_id, %error, "reminder_failed");
-                self.failed.push(reminder.task_id);
+                tracing::error!(task_id = %reminder.task_id, reminder_id = %reminder.id, %error, "reminder_failed");
+                self.failed.push(reminder.id);
             }
         }
         self.spans.push(span);
     }
 
     /// All is committed: counts and tells.
-    async fn report(&self, due: &[Due]) {
+    async fn report(&self, due: &[Due], since_claimed: Duration) {
         SENT.increment(self.fired.len() as u64);
         NOT_SENT.increment(self.failed.len() as u64);
         FIRED.increment(self.fired.len() as u64);
         for (reminder, span) in due.iter().zip(&self.spans) {
-            let lateness = (Utc::now() - reminder.remind_at)
+            // By the scheduler's clock, and from then on by none that jumps.
+            let lateness = (reminder.fired_at - reminder.remind_at)
                 .to_std()
-                .unwrap_or_default();
+                .unwrap_or_default()
+                + since_claimed;
             LATENESS.record(lateness);
             let line = async {
                 tracing::info!(
                     task_id = %reminder.task_id,
+                    reminder_id = %reminder.id,
                     user_id = %reminder.user_id,
                     lateness_ms = lateness.as_millis() as u64,
                     "reminder_fired"
@@ -167,7 +171,9 @@ fn entry(reminder: &Due) -> Result<Entry, EntryError> {
         user_id: reminder.user_id,
         kind: Notification::REMINDER.to_owned(),
         task_id: reminder.task_id,
+        reminder_id: Some(reminder.id),
         title: reminder.title.clone(),
+        time_zone: reminder.time_zone.clone(),
         remind_at: reminder.remind_at,
         fired_at: reminder.fired_at,
     })

@@ -1,5 +1,7 @@
 //! The schedule's SQL. All comparisons with "now" are made by the database, so
-//! that workers whose clocks differ agree on what is due.
+//! that workers whose clocks differ, or jump, agree on what is due. If the
+//! database's own clock jumps forward, what it jumps over is late and fires once;
+//! if it jumps back, what has fired stays so, and the rest waits.
 
 use std::time::Duration;
 
@@ -14,69 +16,95 @@ use crate::metrics::{
     REMINDER_UPSERT, REMINDERS_CLAIM, REMINDERS_FIRE, REMINDERS_NEXT, REMINDERS_PURGE,
 };
 
-/// Tasks that have not changed for this long are forgotten; longer than an old
-/// event of theirs can come back from the dead letters.
+/// Tasks and settled reminders that have not changed for this long are forgotten;
+/// longer than an old event of theirs can come back from the dead letters.
 const REMEMBERED_DAYS: i32 = 60;
 
 /// A reminder that is due.
 #[derive(Debug, FromRow)]
 pub(super) struct Due {
+    pub id: Uuid,
     pub task_id: Uuid,
     pub user_id: Uuid,
     pub title: String,
+    pub time_zone: Option<String>,
     pub remind_at: DateTime<Utc>,
     pub traceparent: Option<String>,
-    /// The database's time now.
+    /// The scheduler's time now.
     pub fired_at: DateTime<Utc>,
 }
 
-/// Notes what `task` asks for, and answers the resulting status; None if a
-/// newer version is known.
-pub(super) async fn upsert(
+/// Makes the schedule of `task` what its event asks for. False, and nothing
+/// done, if a newer version is known.
+pub(super) async fn carry_out(
     tx: &mut PgConnection,
+    plan: &Plan<'_>,
     task: &TaskSnapshot,
-    plan: &Plan,
     traceparent: Option<String>,
-) -> Result<Option<String>, sqlx::Error> {
-    REMINDER_UPSERT
+) -> Result<bool, sqlx::Error> {
+    let (mut ids, mut times, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
+    for reminder in task.reminders() {
+        ids.push(reminder.id);
+        times.push(reminder.at);
+        statuses.push(plan.status(reminder.at));
+    }
+    let newest: bool = REMINDER_UPSERT
         .run(
             sqlx::query_scalar(
-                "INSERT INTO reminders AS known
-                     (task_id, user_id, title, remind_at, status, task_version, traceparent)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)
-                 ON CONFLICT (task_id) DO UPDATE SET
-                     user_id = excluded.user_id,
-                     title = excluded.title,
-                     remind_at = excluded.remind_at,
-                     status = CASE WHEN known.remind_at = excluded.remind_at
-                                        AND known.status = ANY($8)
-                                   THEN known.status ELSE excluded.status END,
-                     task_version = excluded.task_version,
-                     traceparent = excluded.traceparent,
-                     updated_at = now()
-                 WHERE known.task_version < excluded.task_version
-                 RETURNING status",
+                "WITH newest AS (
+                     INSERT INTO known_tasks AS known (task_id, task_version) VALUES ($1, $4)
+                     ON CONFLICT (task_id) DO UPDATE SET
+                         task_version = excluded.task_version, updated_at = now()
+                     WHERE known.task_version < excluded.task_version
+                     RETURNING task_id
+                 ), cancelled AS (
+                     UPDATE reminders SET status = 'cancelled', updated_at = now()
+                     WHERE task_id = (SELECT task_id FROM newest)
+                       AND status = 'scheduled' AND id <> ALL ($7)
+                 ), planned AS (
+                     INSERT INTO reminders AS known
+                         (id, task_id, user_id, title, time_zone, traceparent, remind_at, status)
+                     SELECT wanted.id, $1, $2, $3, $5, $6, wanted.at, wanted.status
+                     FROM newest, unnest($7::uuid[], $8::timestamptz[], $9::text[])
+                         AS wanted (id, at, status)
+                     ON CONFLICT (id) DO UPDATE SET
+                         title = excluded.title,
+                         time_zone = excluded.time_zone,
+                         remind_at = excluded.remind_at,
+                         status = CASE WHEN known.remind_at = excluded.remind_at
+                                            AND known.status = ANY ($10)
+                                       THEN known.status ELSE excluded.status END,
+                         traceparent = excluded.traceparent,
+                         updated_at = now()
+                     WHERE known.task_id = excluded.task_id
+                 )
+                 SELECT EXISTS (SELECT FROM newest)",
             )
             .bind(task.id)
             .bind(task.user_id)
             .bind(&task.title)
-            .bind(task.remind_at)
-            .bind(plan.status)
             .bind(task.version)
+            .bind(&task.time_zone)
             .bind(traceparent)
-            .bind(plan.keep)
-            .fetch_optional(tx),
+            .bind(ids)
+            .bind(times)
+            .bind(statuses)
+            .bind(plan.keep())
+            .fetch_one(tx),
         )
-        .await
+        .await?;
+    Ok(newest)
 }
 
 /// Takes reminders that are due and that no other worker has, until the end of
 /// the transaction.
 pub(super) async fn claim(tx: &mut PgConnection, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
+    // The clock is read once, so that the index is used.
     const CLAIM: &str = "
-        SELECT task_id, user_id, title, remind_at, traceparent, clock_timestamp() AS fired_at
+        SELECT id, task_id, user_id, title, time_zone, remind_at, traceparent,
+               scheduler_now() AS fired_at
         FROM reminders
-        WHERE status = 'scheduled' AND remind_at <= now()
+        WHERE status = 'scheduled' AND remind_at <= (SELECT scheduler_now())
         ORDER BY remind_at LIMIT $1 FOR UPDATE SKIP LOCKED";
     let query = service::planted!(
         "claim_without_lock" => {
@@ -104,9 +132,9 @@ pub(super) async fn fire(
             sqlx::query(
                 "WITH settled AS (
                      UPDATE reminders SET
-                         status = CASE WHEN task_id = ANY($2) THEN 'failed' ELSE 'fired' END,
-                         fired_at = clock_timestamp(), updated_at = now()
-                     WHERE task_id = ANY($1) OR task_id = ANY($2)
+                         status = CASE WHEN id = ANY($2) THEN 'failed' ELSE 'fired' END,
+                         fired_at = scheduler_now(), updated_at = now()
+                     WHERE id = ANY($1) OR id = ANY($2)
                  )
                  INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
                  SELECT * FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -157,7 +185,7 @@ pub(super) async fn next_due(pool: &PgPool) -> Result<Option<Duration>, sqlx::Er
     let seconds: Option<f64> = REMINDERS_NEXT
         .run(
             sqlx::query_scalar(
-                "SELECT extract(epoch FROM min(remind_at) - clock_timestamp())::float8
+                "SELECT extract(epoch FROM min(remind_at) - scheduler_now())::float8
                  FROM reminders WHERE status = 'scheduled'",
             )
             .fetch_one(pool),
@@ -167,13 +195,19 @@ pub(super) async fn next_due(pool: &PgPool) -> Result<Option<Duration>, sqlx::Er
     Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.0, 1e6))))
 }
 
-/// Forgets tasks that have not changed for long.
+/// Forgets what has not changed for long.
 pub(super) async fn purge(pool: &PgPool) -> Result<(), sqlx::Error> {
     REMINDERS_PURGE
         .run(
             sqlx::query(
-                "DELETE FROM reminders WHERE status <> 'scheduled'
-                 AND updated_at < now() - make_interval(days => $1)",
+                "WITH forgotten AS (
+                     DELETE FROM reminders WHERE status <> 'scheduled'
+                     AND updated_at < now() - make_interval(days => $1)
+                 )
+                 DELETE FROM known_tasks WHERE updated_at < now() - make_interval(days => $1)
+                 AND NOT EXISTS (SELECT FROM reminders
+                                 WHERE reminders.task_id = known_tasks.task_id
+                                   AND reminders.status = 'scheduled')",
             )
             .bind(REMEMBERED_DAYS)
             .execute(pool),

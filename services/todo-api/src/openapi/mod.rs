@@ -24,7 +24,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
     components(schemas(ProblemDocument, FieldProblem)),
     modifiers(&BearerToken),
     security(("bearer" = [])),
-    tags((name = "tasks", description = "A user's own tasks")),
+    tags(
+        (name = "tasks", description = "A user's own tasks"),
+        (name = "reminders", description = "The reminders of a task"),
+    ),
 )]
 struct Api;
 
@@ -136,6 +139,9 @@ mod tests {
                 "/v1/tasks/import",
                 "/v1/tasks/{id}",
                 "/v1/tasks/{id}/complete",
+                "/v1/tasks/{id}/reminders",
+                "/v1/tasks/{id}/reminders/{reminder_id}",
+                "/v1/tasks/{id}/reminders/{reminder_id}/snooze",
                 "/v1/tasks/{id}/reopen"
             ]
         );

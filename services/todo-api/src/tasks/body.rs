@@ -8,9 +8,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    domain::{Description, Invalid, Tag, TimeZone, Title, check_reminder, parse_moment},
+    domain::{Description, Invalid, Tag, TimeZone, Title, parse_moment},
     fields::Fields,
+    recurrence::{self, NewRecurrenceBody, Recurrence, RecurrenceBody, Scope},
+    reminders::{self, NewReminderBody, ReminderBody},
     task::{Draft, Patch, Priority, Status, Task},
+    zone,
 };
 use crate::{Error, metrics::Feature};
 
@@ -40,12 +43,13 @@ pub(super) struct NewTaskBody {
     /// When it should be done.
     #[schema(value_type = Option<DateTime<Utc>>)]
     due_at: Option<String>,
-    /// When to be reminded; not in the past.
-    #[schema(value_type = Option<DateTime<Utc>>)]
-    remind_at: Option<String>,
+    /// When to be reminded.
+    #[schema(max_items = 10)]
+    reminders: Option<Vec<NewReminderBody>>,
     /// The IANA time zone in which to show it.
     #[schema(example = "Europe/Berlin")]
     time_zone: Option<String>,
+    recurrence: Option<NewRecurrenceBody>,
 }
 
 /// Other values for some fields of a task. What is absent stays; null clears.
@@ -69,18 +73,22 @@ pub(super) struct TaskPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, nullable = false, max_items = 20)]
     tags: Option<Option<Vec<String>>>,
-    /// When it should be done.
+    /// When it should be done. Reminders before that move with it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     due_at: Option<Option<String>>,
-    /// When to be reminded; a new value is not in the past.
+    /// When to be reminded, all of it. A reminder that is there already stays what
+    /// it is.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<DateTime<Utc>>)]
-    remind_at: Option<Option<String>>,
+    #[schema(value_type = Option<Vec<NewReminderBody>>, nullable = false, max_items = 10)]
+    reminders: Option<Option<Vec<NewReminderBody>>>,
     /// The IANA time zone in which to show it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     time_zone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<NewRecurrenceBody>)]
+    recurrence: Option<Option<NewRecurrenceBody>>,
 }
 
 /// Tells null (`Some(None)`) from absent (`None`).
@@ -101,12 +109,21 @@ impl NewTaskBody {
         });
         let priority = fields.optional("priority", self.priority, |text| Priority::parse(&text));
         let tags = read_tags(&mut fields, self.tags.unwrap_or_default());
+        let has_due_at = self.due_at.is_some();
         let due_at = fields.optional("due_at", self.due_at, |text| parse_moment(&text));
-        let remind_at = fields.optional("remind_at", self.remind_at, |text| {
-            let moment = parse_moment(&text)?;
-            check_reminder(moment, now).map(|()| moment)
-        });
+        let reminders = self.reminders.unwrap_or_default();
+        let reminders = reminders::read_all(&mut fields, reminders);
+        let reminders = reminders::set_all(&reminders, &[], due_at, now);
+        let reminders =
+            reminders.map_err(|errors| errors.into_iter().for_each(|error| fields.add(error)));
         let time_zone = fields.optional("time_zone", self.time_zone, |text| TimeZone::parse(&text));
+        let repeats = self
+            .recurrence
+            .and_then(|body| recurrence::read(&mut fields, body));
+        // A due date that could not be read has been told of.
+        let begin = repeats.filter(|_| due_at.is_some() || !has_due_at);
+        let begun = begin.map(|new| Recurrence::begin(new, due_at, time_zone.as_ref()));
+        let recurrence = begun.transpose().map_err(|error| fields.add(error));
         fields.finish()?;
         // Without a title there was an error.
         let title = title.ok_or_else(|| Error::Invalid(Vec::new()))?;
@@ -116,14 +133,15 @@ impl NewTaskBody {
             priority,
             tags,
             due_at,
-            remind_at,
+            reminders: reminders.unwrap_or_default(),
             time_zone,
+            recurrence: recurrence.unwrap_or_default(),
         })
     }
 }
 
 impl TaskPatchBody {
-    pub(super) fn into_patch(self) -> Result<Patch, Error> {
+    pub(super) fn into_patch(self, scope: Scope) -> Result<Patch, Error> {
         let mut fields = Fields::default();
         let patch = Patch {
             title: fields.change("title", self.title, |text| Title::parse(&text)),
@@ -135,10 +153,15 @@ impl TaskPatchBody {
                 .change("tags", self.tags, Ok)
                 .map(|tags: Vec<String>| read_tags(&mut fields, tags)),
             due_at: fields.change_or_clear("due_at", self.due_at, |text| parse_moment(&text)),
-            remind_at: fields
-                .change_or_clear("remind_at", self.remind_at, |text| parse_moment(&text)),
+            reminders: fields
+                .change("reminders", self.reminders, Ok)
+                .map(|reminders| reminders::read_all(&mut fields, reminders)),
             time_zone: fields
                 .change_or_clear("time_zone", self.time_zone, |text| TimeZone::parse(&text)),
+            recurrence: self
+                .recurrence
+                .map(|body| body.and_then(|body| recurrence::read(&mut fields, body))),
+            scope,
         };
         fields.finish()?;
         Ok(patch)
@@ -166,11 +189,12 @@ impl Draft {
     /// Counts the features this task uses.
     pub(super) fn count_features(&self) {
         let features = [
-            (self.remind_at.is_some(), Feature::Reminder),
+            (!self.reminders.is_empty(), Feature::Reminder),
             (!self.tags.is_empty(), Feature::Tag),
             (self.priority.is_some(), Feature::Priority),
             (self.due_at.is_some(), Feature::DueDate),
             (self.time_zone.is_some(), Feature::TimeZone),
+            (self.recurrence.is_some(), Feature::Recurrence),
         ];
         count(features);
     }
@@ -180,20 +204,27 @@ impl Patch {
     /// Counts the features this change uses.
     pub(super) fn count_features(&self) {
         let features = [
-            (matches!(self.remind_at, Some(Some(_))), Feature::Reminder),
             (
                 self.tags.as_ref().is_some_and(|tags| !tags.is_empty()),
                 Feature::Tag,
             ),
             (self.priority.is_some(), Feature::Priority),
             (matches!(self.due_at, Some(Some(_))), Feature::DueDate),
+            (
+                self.reminders.as_ref().is_some_and(|all| !all.is_empty()),
+                Feature::Reminder,
+            ),
             (matches!(self.time_zone, Some(Some(_))), Feature::TimeZone),
+            (
+                matches!(self.recurrence, Some(Some(_))),
+                Feature::Recurrence,
+            ),
         ];
         count(features);
     }
 }
 
-fn count(features: [(bool, Feature); 5]) {
+fn count<const N: usize>(features: [(bool, Feature); N]) {
     features
         .into_iter()
         .filter(|(used, _)| *used)
@@ -213,10 +244,14 @@ pub(super) struct TaskBody {
     tags: Vec<String>,
     #[schema(required = true)]
     due_at: Option<DateTime<Utc>>,
-    #[schema(required = true)]
-    remind_at: Option<DateTime<Utc>>,
+    /// `due_at` in the task's time zone.
+    #[schema(required = true, format = DateTime)]
+    due_at_local: Option<String>,
+    reminders: Vec<ReminderBody>,
     #[schema(required = true)]
     time_zone: Option<String>,
+    #[schema(required = true)]
+    recurrence: Option<RecurrenceBody>,
     /// Grows with every change; also the ETag.
     pub(super) version: i64,
     created_at: DateTime<Utc>,
@@ -239,8 +274,14 @@ impl From<Task> for TaskBody {
                 .map(|tag| tag.as_str().to_owned())
                 .collect(),
             due_at: task.due_at,
-            remind_at: task.remind_at,
+            due_at_local: zone::shown(task.due_at, task.time_zone.as_ref()),
+            reminders: task
+                .reminders
+                .iter()
+                .map(|reminder| ReminderBody::new(reminder, task.time_zone.as_ref()))
+                .collect(),
             time_zone: task.time_zone.map(|zone| zone.as_str().to_owned()),
+            recurrence: task.recurrence.map(RecurrenceBody::from),
             version: task.version,
             created_at: task.created_at,
             updated_at: task.updated_at,

@@ -1,10 +1,9 @@
 //! The values a task is made of. Each is parsed once, at the edge; inside, a
 //! value is valid.
 
-use std::sync::LazyLock;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use jiff::tz::TimeZoneDatabase;
+
+use super::zone;
 
 /// Why a value will not do: a code for programs and words for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +110,9 @@ impl Tag {
 pub(super) struct TimeZone(String);
 
 impl TimeZone {
-    /// Zones are looked up in the database that is built in: the machine's own
-    /// may be missing or older.
     pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
-        static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
-        let zone = ZONES.get(text).ok();
-        match zone.as_ref().and_then(|zone| zone.iana_name()) {
-            // In its canonical spelling: names are found in any case.
-            Some(name) => Ok(Self(name.to_owned())),
+        match zone::canonical(text) {
+            Some(name) => Ok(Self(name)),
             None => invalid(
                 "unknown_time_zone",
                 "must be an IANA time zone, such as Europe/Berlin",

@@ -6,12 +6,15 @@ mod count;
 mod domain;
 mod fields;
 mod operation;
+mod recurrence;
+mod reminders;
 mod routes;
 mod search;
 mod store;
 mod task;
 mod transfer;
 mod version;
+mod zone;
 
 pub(crate) use count::count_tasks;
 pub use operation::Operation;

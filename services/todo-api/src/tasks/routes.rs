@@ -3,7 +3,7 @@ use events::contracts::Change;
 use http::{Method, StatusCode, header};
 use service::{
     auth::User,
-    http::{Json, Path},
+    http::{Json, Path, Query},
 };
 use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,7 +15,8 @@ use super::{
     bulk,
     domain::now,
     operation::Done,
-    search,
+    recurrence::{Scope, ScopeQuery},
+    reminders, search,
     store::Edit,
     task::Task,
     transfer,
@@ -33,6 +34,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(search::router())
         .merge(bulk::router())
         .merge(transfer::router())
+        .merge(reminders::router())
 }
 
 /// Starts the HTTP series of these routes at zero.
@@ -49,6 +51,17 @@ pub(crate) fn start_series() {
         (Method::DELETE, "/v1/tasks/{id}", StatusCode::NO_CONTENT),
         (Method::POST, "/v1/tasks/{id}/complete", StatusCode::OK),
         (Method::POST, "/v1/tasks/{id}/reopen", StatusCode::OK),
+        (Method::POST, "/v1/tasks/{id}/reminders", StatusCode::OK),
+        (
+            Method::DELETE,
+            "/v1/tasks/{id}/reminders/{reminder_id}",
+            StatusCode::OK,
+        ),
+        (
+            Method::POST,
+            "/v1/tasks/{id}/reminders/{reminder_id}/snooze",
+            StatusCode::OK,
+        ),
     ]);
 }
 
@@ -102,12 +115,13 @@ async fn read(user: User, store: Store, Path(id): Path<Uuid>) -> Result<TaskAnsw
 /// Change fields of a task
 ///
 /// What is absent stays as it is; null clears a field that may be without a
-/// value. With `If-Match`, only that version is changed.
+/// value. With `If-Match`, only that version is changed. Of a task that repeats,
+/// this one is changed, or with `scope=following` the occurrences after it too.
 #[utoipa::path(
     patch,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(TaskId, Precondition),
+    params(TaskId, ScopeQuery, Precondition),
     request_body = TaskPatchBody,
     responses(TaskAnswer)
 )]
@@ -115,11 +129,12 @@ async fn update(
     user: User,
     store: Store,
     Path(id): Path<Uuid>,
+    Query(scope): Query<ScopeQuery>,
     expected: IfMatch,
     Json(body): Json<TaskPatchBody>,
 ) -> Result<TaskAnswer, Error> {
     let work = async {
-        let patch = body.into_patch()?;
+        let patch = body.into_patch(scope.into_scope()?)?;
         patch.count_features();
         let apply = |task: &Task| task.patched(&patch, now());
         let edit = Edit {
@@ -141,21 +156,29 @@ async fn update(
 }
 
 /// Delete a task
+///
+/// Of a task that repeats, the next occurrence follows it, unless the scope is
+/// `following`: then the series ends.
 #[utoipa::path(
     delete,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(TaskId, Precondition),
+    params(TaskId, ScopeQuery, Precondition),
     responses((status = 204, description = "It is gone"))
 )]
 async fn delete(
     user: User,
     store: Store,
     Path(id): Path<Uuid>,
+    Query(scope): Query<ScopeQuery>,
     expected: IfMatch,
 ) -> Result<StatusCode, Error> {
     let work = async {
-        let apply = |task: &Task| Ok(task.clone());
+        let scope = scope.into_scope()?;
+        let apply = |task: &Task| match scope {
+            Scope::This => Ok(task.clone()),
+            Scope::Following => task.without_following(),
+        };
         let edit = Edit {
             change: Change::Deleted,
             expected: &expected,
@@ -173,7 +196,8 @@ async fn delete(
 
 /// Complete a task
 ///
-/// Completing a completed task changes nothing and is no error.
+/// Completing a completed task changes nothing and is no error. If the task
+/// repeats, its next occurrence is a new task: `recurrence.next_task_id`.
 #[utoipa::path(
     post,
     path = "/v1/tasks/{id}/complete",
@@ -247,7 +271,7 @@ async fn reopen(
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its documentation is used")]
-struct TaskId {
+pub(super) struct TaskId {
     /// The task
     id: Uuid,
 }
@@ -256,7 +280,7 @@ struct TaskId {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only its documentation is used")]
-struct Precondition {
+pub(super) struct Precondition {
     /// The ETag of the version that may be changed
     #[param(rename = "If-Match", nullable = false)]
     if_match: Option<String>,
@@ -269,7 +293,7 @@ struct Precondition {
     description = "The task",
     headers(("ETag" = String, description = "Its version"))
 )]
-struct TaskAnswer(TaskBody);
+pub(super) struct TaskAnswer(TaskBody);
 
 impl From<Task> for TaskAnswer {
     fn from(task: Task) -> Self {

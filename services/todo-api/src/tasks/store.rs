@@ -5,18 +5,23 @@ use chrono::{DateTime, Utc};
 use events::{contracts::Change, outbox::Entry};
 use sqlx::{
     Connection, FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query,
-    query::QueryAs, query_builder::Separated,
+    query::QueryAs, query_builder::Separated, types::Json,
 };
 use uuid::Uuid;
 
 use super::{
+    Operation,
     domain::{Description, Tag, TimeZone, Title, now},
+    recurrence::Recurrence,
+    reminders::Reminder,
     task::{Priority, Task},
     version::IfMatch,
 };
 use crate::{
     Error, Store,
-    metrics::{TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LOCK, TASK_UPDATE},
+    metrics::{
+        TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LOCK, TASK_UPDATE, operation_done,
+    },
 };
 
 /// How often a change is tried without a lock. Two writers of one task are rare;
@@ -26,22 +31,23 @@ const OPTIMISTIC: usize = 3;
 const INSERT: &str = "
     WITH task AS (
         INSERT INTO tasks (id, user_id, version, title, description, priority, tags, due_at,
-                           remind_at, time_zone, completed_at, updated_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                           reminders, time_zone, recurrence, completed_at, updated_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     )
     INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
-    VALUES ($14, $15, $16, $17, $18, $19, $20)";
+    VALUES ($15, $16, $17, $18, $19, $20, $21)";
 
 const UPDATE: &str = "
     WITH changed AS (
         UPDATE tasks
         SET version = $3, title = $4, description = $5, priority = $6, tags = $7, due_at = $8,
-            remind_at = $9, time_zone = $10, completed_at = $11, updated_at = $12
+            reminders = $9, time_zone = $10, recurrence = $11, completed_at = $12,
+            updated_at = $13
         WHERE id = $1 AND user_id = $2 AND version = $3 - 1
         RETURNING id
     )
     INSERT INTO outbox (id, topic, key, type, source, traceparent, body)
-    SELECT $13, $14, $15, $16, $17, $18, $19 FROM changed";
+    SELECT $14, $15, $16, $17, $18, $19, $20 FROM changed";
 
 const DELETE: &str = "
     WITH deleted AS (
@@ -53,8 +59,8 @@ const DELETE: &str = "
 
 macro_rules! columns {
     () => {
-        "id, user_id, version, title, description, priority, tags, due_at, remind_at, time_zone, \
-         completed_at, updated_at, created_at"
+        "id, user_id, version, title, description, priority, tags, due_at, reminders, time_zone, \
+         recurrence, completed_at, updated_at, created_at"
     };
 }
 
@@ -87,11 +93,7 @@ impl Store {
     /// Keeps a new task.
     pub(super) async fn insert(&self, task: &Task) -> Result<(), Error> {
         self.available()?;
-        let entry = Entry::new(&task.event(Change::Created))?;
-        let query = bind_entry(
-            bind_task(sqlx::query(INSERT), task).bind(task.created_at),
-            entry,
-        );
+        let query = insertion(task)?;
         let insert = async { query.execute(&mut *self.connection().await?).await };
         TASK_INSERT
             .run(insert)
@@ -185,14 +187,49 @@ impl Store {
         edit: &Edit<'_>,
     ) -> Result<Option<(Task, bool)>, Error> {
         service::planted!("condition_after_write" => (), else edit.expected.check(before.version)?);
-        let after = (edit.apply)(&before)?;
-        let delete = edit.change == Change::Deleted;
-        if after == before && !delete {
+        let mut after = (edit.apply)(&before)?;
+        if after == before && edit.change != Change::Deleted {
             return Ok(Some((before, false)));
         }
+        let next = match edit.change {
+            Change::Completed | Change::Deleted => after.hand_on(now()),
+            _ => None,
+        };
         let after = after.next_version(now());
-        let entry = Entry::new(&after.event(edit.change))?;
-        let done = if delete {
+        let written = match next {
+            None => self.write_one(connection, &after, edit.change).await?,
+            Some(next) => {
+                let begin = connection.begin().await;
+                let mut transaction = begin.map_err(|error| self.failed(error))?;
+                let written = self
+                    .write_one(&mut transaction, &after, edit.change)
+                    .await?;
+                if written {
+                    TASK_INSERT
+                        .run(insertion(&next)?.execute(&mut *transaction))
+                        .await
+                        .map_err(|error| self.failed(error))?;
+                    TASK_COMMIT
+                        .run(transaction.commit())
+                        .await
+                        .map_err(|error| self.failed(error))?;
+                    operation_done(Operation::Create);
+                }
+                written
+            }
+        };
+        service::planted!("condition_after_write" => edit.expected.check(before.version)?);
+        Ok(written.then_some((after, true)))
+    }
+
+    async fn write_one(
+        &self,
+        connection: &mut PgConnection,
+        after: &Task,
+        change: Change,
+    ) -> Result<bool, Error> {
+        let entry = Entry::new(&after.event(change))?;
+        let done = if change == Change::Deleted {
             let query = sqlx::query(DELETE)
                 .bind(after.id)
                 .bind(after.user_id)
@@ -201,13 +238,19 @@ impl Store {
                 .run(bind_entry(query, entry).execute(connection))
                 .await
         } else {
-            let query = bind_entry(bind_task(sqlx::query(UPDATE), &after), entry);
+            let query = bind_entry(bind_task(sqlx::query(UPDATE), after), entry);
             TASK_UPDATE.run(query.execute(connection)).await
         };
         let rows = done.map_err(|error| self.failed(error))?.rows_affected();
-        service::planted!("condition_after_write" => edit.expected.check(before.version)?);
-        Ok((rows > 0).then_some((after, true)))
+        Ok(rows > 0)
     }
+}
+
+/// A new task and its event.
+fn insertion(task: &Task) -> Result<Statement<'_>, Error> {
+    let entry = Entry::new(&task.event(Change::Created))?;
+    let query = bind_task(sqlx::query(INSERT), task).bind(task.created_at);
+    Ok(bind_entry(query, entry))
 }
 
 fn select(
@@ -220,7 +263,7 @@ fn select(
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
-/// $1 to $12.
+/// $1 to $13.
 fn bind_task<'q>(query: Statement<'q>, task: &'q Task) -> Statement<'q> {
     query
         .bind(task.id)
@@ -231,8 +274,9 @@ fn bind_task<'q>(query: Statement<'q>, task: &'q Task) -> Statement<'q> {
         .bind(task.priority.number())
         .bind(task.tags.iter().map(Tag::as_str).collect::<Vec<_>>())
         .bind(task.due_at)
-        .bind(task.remind_at)
+        .bind(Json(&task.reminders))
         .bind(task.time_zone.as_ref().map(TimeZone::as_str))
+        .bind(task.recurrence.as_ref().map(Json))
         .bind(task.completed_at)
         .bind(task.updated_at)
 }
@@ -249,8 +293,9 @@ pub(super) fn push_task(row: &mut Separated<'_, Postgres, &'static str>, task: &
         .push_bind(task.priority.number())
         .push_bind(tags.collect::<Vec<_>>())
         .push_bind(task.due_at)
-        .push_bind(task.remind_at)
+        .push_bind(Json(task.reminders.clone()))
         .push_bind(task.time_zone.as_ref().map(|value| text(value.as_str())))
+        .push_bind(task.recurrence.clone().map(Json))
         .push_bind(task.completed_at)
         .push_bind(task.updated_at)
         .push_bind(task.created_at);
@@ -279,8 +324,9 @@ pub(super) struct Row {
     pub(super) priority: i16,
     tags: Vec<String>,
     pub(super) due_at: Option<DateTime<Utc>>,
-    remind_at: Option<DateTime<Utc>>,
+    reminders: Json<Vec<Reminder>>,
     time_zone: Option<String>,
+    recurrence: Option<Json<Recurrence>>,
     completed_at: Option<DateTime<Utc>>,
     pub(super) updated_at: DateTime<Utc>,
     pub(super) created_at: DateTime<Utc>,
@@ -296,8 +342,9 @@ impl From<Row> for Task {
             priority: Priority::stored(row.priority),
             tags: row.tags.into_iter().map(Tag::stored).collect(),
             due_at: row.due_at,
-            remind_at: row.remind_at,
+            reminders: row.reminders.0,
             time_zone: row.time_zone.map(TimeZone::stored),
+            recurrence: row.recurrence.map(|stored| stored.0),
             completed_at: row.completed_at,
             version: row.version,
             created_at: row.created_at,

@@ -1,11 +1,12 @@
 use chrono::{DateTime, Utc};
-use events::contracts::{self, Change, TaskEvent, TaskSnapshot};
+use events::contracts::{self, Change, ReminderSnapshot, TaskEvent, TaskSnapshot};
 use serde::{Deserialize, Serialize};
-use service::problem::FieldError;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::domain::{Description, Invalid, Tag, TimeZone, Title, check_reminder};
+use super::domain::{Description, Invalid, Tag, TimeZone, Title};
+use super::recurrence::{NewRecurrence, Recurrence, Scope};
+use super::reminders::{self, Reminder, When};
 use crate::Error;
 
 /// How urgent a task is.
@@ -79,8 +80,9 @@ pub(super) struct Task {
     pub(super) priority: Priority,
     pub(super) tags: Vec<Tag>,
     pub(super) due_at: Option<DateTime<Utc>>,
-    pub(super) remind_at: Option<DateTime<Utc>>,
+    pub(super) reminders: Vec<Reminder>,
     pub(super) time_zone: Option<TimeZone>,
+    pub(super) recurrence: Option<Recurrence>,
     pub(super) completed_at: Option<DateTime<Utc>>,
     pub(super) version: i64,
     pub(super) created_at: DateTime<Utc>,
@@ -94,8 +96,9 @@ pub(super) struct Draft {
     pub(super) priority: Option<Priority>,
     pub(super) tags: Vec<Tag>,
     pub(super) due_at: Option<DateTime<Utc>>,
-    pub(super) remind_at: Option<DateTime<Utc>>,
+    pub(super) reminders: Vec<Reminder>,
     pub(super) time_zone: Option<TimeZone>,
+    pub(super) recurrence: Option<Recurrence>,
 }
 
 /// Other values for some fields; the inner `None` clears one.
@@ -106,8 +109,12 @@ pub(super) struct Patch {
     pub(super) priority: Option<Priority>,
     pub(super) tags: Option<Vec<Tag>>,
     pub(super) due_at: Option<Option<DateTime<Utc>>>,
-    pub(super) remind_at: Option<Option<DateTime<Utc>>>,
+    /// With their places in what was sent.
+    pub(super) reminders: Option<Vec<(usize, When)>>,
     pub(super) time_zone: Option<Option<TimeZone>>,
+    pub(super) recurrence: Option<Option<NewRecurrence>>,
+    /// What of a series it is for.
+    pub(super) scope: Scope,
 }
 
 impl Task {
@@ -121,8 +128,9 @@ impl Task {
             priority: draft.priority.unwrap_or(Priority::Normal),
             tags: draft.tags,
             due_at: draft.due_at,
-            remind_at: draft.remind_at,
+            reminders: draft.reminders,
             time_zone: draft.time_zone,
+            recurrence: draft.recurrence,
             completed_at: None,
             version: 1,
             created_at: now,
@@ -151,14 +159,16 @@ impl Task {
         set(&mut task.priority, &patch.priority);
         set(&mut task.tags, &patch.tags);
         set(&mut task.due_at, &patch.due_at);
-        set(&mut task.remind_at, &patch.remind_at);
         set(&mut task.time_zone, &patch.time_zone);
-        // A reminder that was there already may be sent back, fired or not.
-        if let Some(remind_at) = task.remind_at.filter(|_| task.remind_at != self.remind_at) {
-            check_reminder(remind_at, now).map_err(|Invalid { code, message }| {
-                Error::Invalid(vec![FieldError::new("remind_at", code, message)])
-            })?;
+        if task.due_at != self.due_at {
+            let moved = |reminder: &Reminder| reminder.moved(task.due_at, now);
+            task.reminders = self.reminders.iter().map(moved).collect();
         }
+        if let Some(wanted) = &patch.reminders {
+            task.reminders = reminders::set_all(wanted, &task.reminders, task.due_at, now)
+                .map_err(Error::Invalid)?;
+        }
+        self.patch_series(&mut task, patch)?;
         Ok(task)
     }
 
@@ -190,6 +200,13 @@ impl Task {
 
     /// The event that tells of a change to this version.
     pub(super) fn event(&self, change: Change) -> TaskEvent {
+        let firing = |reminder: &Reminder| {
+            Some(ReminderSnapshot {
+                id: reminder.id,
+                at: reminder.fires_at?,
+            })
+        };
+        let reminders: Vec<_> = self.reminders.iter().filter_map(firing).collect();
         TaskEvent {
             change,
             task: TaskSnapshot {
@@ -212,7 +229,10 @@ impl Task {
                     .map(|tag| tag.as_str().to_owned())
                     .collect(),
                 due_at: self.due_at,
-                remind_at: self.remind_at,
+                remind_at: reminders.iter().map(|reminder| reminder.at).min(),
+                reminders: Some(reminders),
+                time_zone: self.time_zone.as_ref().map(|zone| zone.as_str().to_owned()),
+                series: self.recurrence.as_ref().map(Recurrence::snapshot),
                 version: self.version,
                 updated_at: self.updated_at,
             },
@@ -234,8 +254,9 @@ pub(super) mod tests {
             priority: None,
             tags: Vec::new(),
             due_at: None,
-            remind_at: None,
+            reminders: Vec::new(),
             time_zone: None,
+            recurrence: None,
         }
     }
 
@@ -261,18 +282,28 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_old_reminder_may_stay_but_not_come() {
-        let past = now() - TimeDelta::hours(1);
-        let patch = Patch {
-            remind_at: Some(Some(past)),
-            ..Patch::default()
-        };
-        assert!(task().patched(&patch, now()).is_err());
-        let fired = Task {
-            remind_at: Some(past),
+    fn reminders_move_with_the_due_date_and_only_with_it() {
+        let due = now() + TimeDelta::hours(2);
+        let when = When::MinutesBeforeDue(60);
+        let task = Task {
+            due_at: Some(due),
+            reminders: vec![Reminder::new(when, Some(due), now()).unwrap()],
             ..task()
         };
-        assert_eq!(fired.patched(&patch, now()).unwrap(), fired);
+        let patch = |due_at| Patch {
+            due_at: Some(Some(due_at)),
+            ..Patch::default()
+        };
+        assert_eq!(task.patched(&patch(due), now()).unwrap(), task);
+        let later = due + TimeDelta::days(1);
+        let moved = task.patched(&patch(later), now()).unwrap();
+        assert_eq!(
+            moved.reminders[0].fires_at,
+            Some(later - TimeDelta::hours(1))
+        );
+        let told = moved.event(Change::Updated).task;
+        assert_eq!(told.remind_at, moved.reminders[0].fires_at);
+        assert_eq!(told.reminders().len(), 1);
     }
 
     #[test]

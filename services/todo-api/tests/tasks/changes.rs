@@ -8,7 +8,8 @@ use super::client::{Api, Client, answer, path};
 const FULL: &str = r#"{
     "title": "  Buy milk ", "description": "two litres", "priority": "high",
     "tags": ["home", "shop", "home"], "due_at": "2031-01-02T10:00:00+01:00",
-    "remind_at": "2031-01-02T08:00:00Z", "time_zone": "europe/berlin"
+    "reminders": [{"at": "2031-01-02T08:00:00Z"}, {"minutes_before_due": 30}],
+    "time_zone": "europe/berlin"
 }"#;
 
 fn full() -> Value {
@@ -30,7 +31,7 @@ async fn a_new_task_is_answered_with_its_place_and_version_and_reads_the_same() 
         ("priority", json!("high")),
         ("tags", json!(["home", "shop"])),
         ("due_at", json!("2031-01-02T09:00:00Z")),
-        ("remind_at", json!("2031-01-02T08:00:00Z")),
+        ("due_at_local", json!("2031-01-02T10:00:00+01:00")),
         ("time_zone", json!("Europe/Berlin")),
         ("status", json!("open")),
         ("version", json!(1)),
@@ -76,9 +77,9 @@ async fn a_patch_leaves_what_is_absent_clears_what_is_null_and_sets_values() {
     expected["updated_at"] = patched.body["updated_at"].clone();
     assert_eq!(patched.body, expected);
 
-    let cleared = json!({"due_at": null, "remind_at": null, "time_zone": null, "tags": [], "priority": "low"});
+    let cleared = json!({"due_at": null, "time_zone": null, "tags": [], "priority": "low"});
     let cleared = user.patch(&task, &cleared).await.body;
-    for field in ["due_at", "remind_at", "time_zone"] {
+    for field in ["due_at", "due_at_local", "time_zone"] {
         assert!(cleared[field].is_null(), "{field}: {cleared}");
     }
     assert_eq!(
@@ -286,7 +287,8 @@ async fn each_change_is_told_with_the_task_as_it_is_after_it() {
             (&json!(version), &json!(status))
         );
         assert_eq!(told["title"], title);
-        assert_eq!(told["remind_at"], task["remind_at"]);
+        assert_eq!(told["remind_at"], task["reminders"][0]["fires_at"]);
+        assert_eq!(told["time_zone"], "Europe/Berlin");
         assert!(
             told.get("description").is_none(),
             "more than a consumer needs: {told}"

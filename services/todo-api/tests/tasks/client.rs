@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::{Record, Service, SystemBuilder, Who};
+use testkit::{Record, Schemas, Service, SystemBuilder, Who};
 
 /// The service with a database and topics of its own.
 pub(crate) struct Api {
@@ -82,10 +82,15 @@ impl Api {
         self.parts.database("todo-api").pool().await
     }
 
-    /// Every event about this task, once all of them have left the outbox.
+    /// Every event about this task, each checked against its schema, once all of
+    /// them have left the outbox.
     pub(crate) async fn events(&self, task: &Value) -> Vec<Record> {
         let mut events = self.parts.published("todo-api", "todo.tasks.v1").await;
         events.retain(|event| event.key.as_deref() == task["id"].as_str());
+        let schemas = Schemas::load();
+        for event in &events {
+            schemas.check_produced(&event.header("ce_type"), &event.json());
+        }
         events
     }
 }

@@ -39,6 +39,9 @@ async fn the_document_is_openapi_3_1_and_lists_every_route() {
         "DELETE /v1/tasks/{id}",
         "POST /v1/tasks/{id}/complete",
         "POST /v1/tasks/{id}/reopen",
+        "POST /v1/tasks/{id}/reminders",
+        "DELETE /v1/tasks/{id}/reminders/{reminder_id}",
+        "POST /v1/tasks/{id}/reminders/{reminder_id}/snooze",
     ];
     assert_eq!(operations, routes.map(str::to_owned).into());
 

@@ -25,7 +25,7 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
         ),
         (
             "d",
-            json!({"priority": "urgent", "due_at": day(3), "remind_at": day(2)}),
+            json!({"priority": "urgent", "due_at": day(3), "reminders": [{"at": day(2)}]}),
         ),
         ("e", json!({"tags": ["home"], "due_at": day(3)})),
     ] {

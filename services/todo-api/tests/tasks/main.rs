@@ -8,6 +8,8 @@ mod client;
 mod document;
 mod listing;
 mod orders;
+mod recurrence;
 mod refusals;
+mod reminders;
 mod search;
 mod transfer;

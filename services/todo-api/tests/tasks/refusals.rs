@@ -13,7 +13,11 @@ async fn everything_that_is_wrong_with_a_task_is_told_at_once() {
     let wrong = json!({
         "title": "x".repeat(201), "description": "a\u{0}b", "priority": "mega",
         "tags": ["fine", "Not Fine", "", "x".repeat(33)], "due_at": "tomorrow",
-        "remind_at": "2001-01-01T00:00:00Z", "time_zone": "Mars/Olympus",
+        "reminders": [
+            {"at": "2001-01-01T00:00:00Z"}, {"at": "soon"}, {}, {"minutes_before_due": 5},
+            {"minutes_before_due": -1}, {"at": "2040-01-01T00:00:00Z", "minutes_before_due": 5},
+        ],
+        "time_zone": "Mars/Olympus",
     });
     let refused = user.post("/v1/tasks", &wrong).await;
     assert_eq!(refused.problem(), (422, "validation_failed"));
@@ -27,7 +31,12 @@ async fn everything_that_is_wrong_with_a_task_is_told_at_once() {
             ("tags[2]", "required"),
             ("tags[3]", "too_long"),
             ("due_at", "malformed"),
-            ("remind_at", "in_the_past"),
+            ("reminders[1].at", "malformed"),
+            ("reminders[2].at", "one_of"),
+            ("reminders[4].minutes_before_due", "out_of_range"),
+            ("reminders[5].at", "one_of"),
+            ("reminders[0].at", "in_the_past"),
+            ("reminders[3].minutes_before_due", "requires_due_at"),
             ("time_zone", "unknown_time_zone"),
         ]
     );

@@ -56,7 +56,9 @@ async fn collection(user: &Client<'_>) {
         json!({"title": "Bare"}),
         json!({"title": "Full, of; special: \\ \"things\" – äöü 😀", "description": "a\n\tb\\n;,:\n",
                "priority": "urgent", "tags": ["home", "shop-2"], "due_at": "2031-01-02T10:00:00+01:00",
-               "remind_at": "2031-01-02T08:00:00Z", "time_zone": "Europe/Berlin"}),
+               "reminders": [{"at": "2031-01-02T08:00:00Z"}, {"minutes_before_due": 15}],
+               "recurrence": {"rule": "FREQ=WEEKLY;BYDAY=TH;COUNT=9", "exdates": ["2031-01-09T09:00:00Z"]},
+               "time_zone": "Europe/Berlin"}),
         json!({"title": "x".repeat(200), "description": "ü".repeat(4000), "priority": "low"}),
         json!({"title": "Done", "due_at": "2001-01-01T00:00:00Z"}),
     ]
@@ -118,7 +120,7 @@ async fn what_is_exported_can_be_imported_and_is_the_same() {
 async fn each_imported_task_is_told_in_an_event() {
     let api = Api::start().await;
     let user = api.user();
-    let file = "{\"title\":\"one\"}\n\n{\"title\":\"two\",\"status\":\"completed\",\"remind_at\":\"2001-01-01T00:00:00Z\"}\n";
+    let file = "{\"title\":\"one\"}\n\n{\"title\":\"two\",\"status\":\"completed\",\"reminders\":[{\"at\":\"2001-01-01T00:00:00Z\"}]}\n";
     let report = import(&user, JSON, "atomic", file).await.body;
     let results = report["results"].as_array().expect("results");
     assert_eq!(results.len(), 2);

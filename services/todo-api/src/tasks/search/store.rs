@@ -215,8 +215,8 @@ fn push_filter(sql: &mut Sql, owner: Uuid, filter: &Filter) {
         sql.push_bind(overdue);
     }
     match filter.has_reminder {
-        Some(true) => _ = sql.push(" AND remind_at IS NOT NULL"),
-        Some(false) => _ = sql.push(" AND remind_at IS NULL"),
+        Some(true) => _ = sql.push(" AND reminders <> '[]'"),
+        Some(false) => _ = sql.push(" AND reminders = '[]'"),
         None => {}
     }
 }

@@ -1,14 +1,16 @@
 //! What is read from a file, on its way to be a task.
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use service::problem::FieldError;
 use uuid::Uuid;
 
 use super::super::{
     body::NewTaskBody,
-    domain::{Invalid, check_reminder, parse_moment},
+    domain::{Invalid, parse_moment},
     fields::Fields,
+    reminders::NewReminderBody,
     task::{Status, Task},
 };
 use crate::Error;
@@ -46,7 +48,7 @@ pub(super) fn read(
         let message = "must be null for an open task";
         fields.add(FieldError::new("completed_at", "contradiction", message));
     }
-    forget_past_reminder(&mut given, now);
+    forget_past_reminders(&mut given, now);
     let body = serde_json::to_vec(&given).unwrap_or_default();
     let draft = service::http::read_json::<NewTaskBody>(&body)
         .map_err(|problem| problem.errors)
@@ -100,14 +102,13 @@ fn parse_uid(text: String) -> Result<String, Invalid> {
 }
 
 /// A reminder that is over would fire as soon as it is there again.
-fn forget_past_reminder(given: &mut Map<String, Value>, now: DateTime<Utc>) {
-    let moment = given
-        .get("remind_at")
-        .and_then(Value::as_str)
-        .map(parse_moment);
-    if let Some(Ok(moment)) = moment
-        && check_reminder(moment, now).is_err()
-    {
-        given.remove("remind_at");
+fn forget_past_reminders(given: &mut Map<String, Value>, now: DateTime<Utc>) {
+    let due_at = given.get("due_at").and_then(Value::as_str);
+    let due_at = due_at.and_then(|text| parse_moment(text).ok());
+    if let Some(Value::Array(reminders)) = given.get_mut("reminders") {
+        reminders.retain(|reminder| {
+            NewReminderBody::deserialize(reminder)
+                .map_or(true, |reminder| reminder.is_to_come(due_at, now))
+        });
     }
 }

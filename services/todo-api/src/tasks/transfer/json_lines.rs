@@ -3,7 +3,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::task::{Priority, Status, Task};
+use super::super::{
+    recurrence::NewRecurrenceBody,
+    reminders::NewReminderBody,
+    task::{Priority, Status, Task},
+};
 
 /// A task as a line of an export: what an import can make a task of again.
 #[derive(Serialize, ToSchema)]
@@ -18,10 +22,12 @@ pub(super) struct Line<'a> {
     tags: Vec<&'a str>,
     #[schema(required = true)]
     due_at: Option<DateTime<Utc>>,
-    #[schema(required = true)]
-    remind_at: Option<DateTime<Utc>>,
+    reminders: Vec<NewReminderBody>,
     #[schema(required = true)]
     time_zone: Option<&'a str>,
+    /// From this task on; on the last of a series only.
+    #[schema(required = true)]
+    recurrence: Option<NewRecurrenceBody>,
     created_at: DateTime<Utc>,
     #[schema(required = true)]
     completed_at: Option<DateTime<Utc>>,
@@ -37,8 +43,9 @@ pub(super) fn write(task: &Task, out: &mut Vec<u8>) {
         priority: task.priority,
         tags: task.tags.iter().map(|tag| tag.as_str()).collect(),
         due_at: task.due_at,
-        remind_at: task.remind_at,
+        reminders: task.reminders.iter().map(NewReminderBody::from).collect(),
         time_zone: task.time_zone.as_ref().map(|zone| zone.as_str()),
+        recurrence: task.recurrence.as_ref().and_then(NewRecurrenceBody::rest),
         created_at: task.created_at,
         completed_at: task.completed_at,
     };

@@ -1,10 +1,10 @@
 use chrono::{DateTime, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
 use icalendar::{CalendarDateTime, DatePerhapsTime, Property, ValueType};
-use jiff::{SignedDuration, Span, SpanRelativeTo, civil, tz::TimeZoneDatabase};
-use serde_json::{Map, Value};
+use jiff::{SignedDuration, Span, SpanRelativeTo, civil};
+use serde_json::{Map, Value, json};
 use service::problem::FieldError;
 
-use super::super::super::domain::TimeZone;
+use super::super::super::{domain::TimeZone, zone};
 
 /// The zone in which to show a task. DUE is in UTC, as a zone of its own would
 /// have to bring its rules along.
@@ -67,8 +67,10 @@ impl Reading {
                 None => self.wrong("DUE", "must be a date or a date and time"),
             },
             TIME_ZONE => self.zone = Some(value.to_owned()),
-            "RRULE" | "RDATE" | "RECURRENCE-ID" => {
-                let message = "to-dos that repeat cannot be imported";
+            "RRULE" => _ = self.recurrence("rule", value.into()),
+            "EXDATE" => self.add_exceptions(value),
+            "RDATE" | "RECURRENCE-ID" => {
+                let message = "to-dos that repeat by more than a rule cannot be imported";
                 self.errors
                     .push(FieldError::new(property.key(), "not_supported", message));
             }
@@ -102,11 +104,41 @@ impl Reading {
         }
         let tags = std::mem::take(&mut self.tags);
         self.fields.insert("tags".to_owned(), Value::Array(tags));
-        let mut alarms = alarms.iter().flatten().filter_map(|line| parse(line));
-        if let Some(trigger) = alarms.find(|property| property.key() == "TRIGGER") {
-            match remind_at(&trigger, due) {
-                Some(moment) => self.set("remind_at", rfc_3339(moment)),
+        let alarms = alarms.iter().flatten().filter_map(|line| parse(line));
+        let mut reminders = Vec::new();
+        for trigger in alarms.filter(|property| property.key() == "TRIGGER") {
+            match reminder(&trigger, due) {
+                Some(reminder) => reminders.push(reminder),
                 None => self.wrong("TRIGGER", "must be a moment, or a duration if there is DUE"),
+            }
+        }
+        if !reminders.is_empty() {
+            self.fields.insert("reminders".to_owned(), reminders.into());
+        }
+    }
+
+    /// Sets a field of the recurrence.
+    fn recurrence(&mut self, field: &str, value: Value) -> Option<Value> {
+        let recurrence = self.fields.entry("recurrence").or_insert_with(|| json!({}));
+        recurrence.as_object_mut()?.insert(field.to_owned(), value)
+    }
+
+    fn add_exceptions(&mut self, list: &str) {
+        for text in list.split(',') {
+            match NaiveDateTime::parse_from_str(text.trim(), "%Y%m%dT%H%M%SZ") {
+                Ok(time) => {
+                    let exdates = self
+                        .fields
+                        .get("recurrence")
+                        .and_then(|it| it.get("exdates"));
+                    let mut exdates = exdates
+                        .and_then(Value::as_array)
+                        .cloned()
+                        .unwrap_or_default();
+                    exdates.push(rfc_3339(time.and_utc()).into());
+                    self.recurrence("exdates", exdates.into());
+                }
+                Err(_) => self.wrong("EXDATE", "must be moments in UTC"),
             }
         }
     }
@@ -176,24 +208,28 @@ fn moment(read: &DatePerhapsTime, zone: Option<&str>) -> Option<DateTime<Utc>> {
     }
 }
 
-/// The moment at which clocks there show this. A time that they skip moves
-/// forward; of a time that they show twice it is the first.
+/// The moment at which clocks there show this.
 fn local(time: NaiveDateTime, zone: Option<&str>) -> Option<DateTime<Utc>> {
     let zone = TimeZone::parse(zone.unwrap_or("UTC")).ok()?;
     let time: civil::DateTime = time.format("%Y-%m-%dT%H:%M:%S").to_string().parse().ok()?;
-    let rules = TimeZoneDatabase::bundled().get(zone.as_str()).ok()?;
-    let moment = rules.to_ambiguous_timestamp(time).compatible().ok()?;
-    DateTime::from_timestamp(moment.as_second(), 0)
+    zone::moment(time, &zone)
 }
 
-fn remind_at(trigger: &Property, due: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+fn reminder(trigger: &Property, due: Option<DateTime<Utc>>) -> Option<Value> {
     if trigger.value_type() == Some(ValueType::DateTime) {
-        return moment(&DatePerhapsTime::from_property(trigger)?, None);
+        let at = moment(&DatePerhapsTime::from_property(trigger)?, None)?;
+        return Some(json!({ "at": rfc_3339(at) }));
     }
     let span: Span = trigger.value().trim().parse().ok()?;
     let relative = SpanRelativeTo::days_are_24_hours();
     let offset: SignedDuration = span.to_duration(relative).ok()?;
-    due?.checked_add_signed(chrono::TimeDelta::try_seconds(offset.as_secs())?)
+    let due = due?;
+    // What is so long before it is due stays so.
+    if offset <= SignedDuration::ZERO && offset.as_secs() % 60 == 0 {
+        return Some(json!({ "minutes_before_due": -offset.as_mins() }));
+    }
+    let at = due.checked_add_signed(chrono::TimeDelta::try_seconds(offset.as_secs())?)?;
+    Some(json!({ "at": rfc_3339(at) }))
 }
 
 fn rfc_3339(moment: DateTime<Utc>) -> String {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::{
     super::{
         domain::{Description, Tag, TimeZone, Title},
+        reminders::{Reminder, When},
         task::{Draft, Priority, Task},
     },
     lines::Lines,
@@ -92,8 +93,12 @@ async fn what_is_written_is_read_again_whatever_the_texts() {
             priority: Some(Priority::High),
             tags: vec![Tag::parse("home-2").unwrap(), Tag::parse("b").unwrap()],
             due_at: Some(due_at),
-            remind_at: Some(due_at),
+            reminders: vec![
+                Reminder::new(When::At(due_at), None, due_at).unwrap(),
+                Reminder::new(When::MinutesBeforeDue(0), Some(due_at), due_at).unwrap(),
+            ],
             time_zone: Some(TimeZone::parse("Europe/Berlin").unwrap()),
+            recurrence: None,
         };
         let mut task = Task::new(Uuid::now_v7(), draft, due_at);
         task.completed_at = (number % 2 == 0).then_some(due_at);
@@ -116,7 +121,7 @@ async fn what_is_written_is_read_again_whatever_the_texts() {
             "priority": "high",
             "tags": ["home-2", "b"],
             "due_at": "2031-01-02T03:04:05Z",
-            "remind_at": "2031-01-02T03:04:05Z",
+            "reminders": [{"at": "2031-01-02T03:04:05Z"}, {"minutes_before_due": 0}],
             "created_at": "2031-01-02T03:04:05Z",
             "time_zone": "Europe/Berlin",
             "status": "open",
@@ -155,7 +160,7 @@ async fn calendars_of_others_are_understood() {
         "tags": ["family", "finance---tax", "rger"],
         "priority": "high",
         "status": "open",
-        "remind_at": "2031-03-09T07:15:00Z",
+        "reminders": [{"minutes_before_due": 15}],
     });
     assert_eq!(read(file).await, [Ok(expected)]);
 
@@ -181,8 +186,8 @@ async fn calendars_of_others_are_understood() {
     );
     assert_eq!(due("PRIORITY:ten").await, wrong("PRIORITY", "malformed"));
     assert_eq!(
-        due("RRULE:FREQ=DAILY").await,
-        wrong("RRULE", "not_supported")
+        due("RDATE:20310102T030405Z").await,
+        wrong("RDATE", "not_supported")
     );
 }
 

@@ -1,6 +1,10 @@
 use chrono::{DateTime, Utc};
 
-use super::super::super::task::{Priority, Status, Task};
+use super::super::super::{
+    recurrence::{NewRecurrenceBody, Recurrence},
+    reminders::When,
+    task::{Priority, Status, Task},
+};
 
 /// What stands before the first to-do.
 pub(in super::super) const BEGIN: &[u8] =
@@ -44,11 +48,22 @@ pub(in super::super) fn write(task: &Task, out: &mut Vec<u8>) {
     if let Some(completed_at) = task.completed_at {
         push(out, "COMPLETED", time(completed_at));
     }
-    if let Some(remind_at) = task.remind_at {
+    if let Some(series) = task.recurrence.as_ref().and_then(NewRecurrenceBody::rest) {
+        fold(out, &format!("RRULE:{}", series.rule().unwrap_or_default()));
+        for moment in task.recurrence.iter().flat_map(Recurrence::exdates) {
+            push(out, "EXDATE", time(*moment));
+        }
+    }
+    for reminder in &task.reminders {
         out.extend_from_slice(b"BEGIN:VALARM\r\n");
         push(out, "ACTION", "DISPLAY");
         push(out, "DESCRIPTION", task.title.as_str());
-        push(out, "TRIGGER;VALUE=DATE-TIME", time(remind_at));
+        match reminder.when {
+            When::At(at) => push(out, "TRIGGER;VALUE=DATE-TIME", time(at)),
+            When::MinutesBeforeDue(minutes) => {
+                push(out, "TRIGGER;RELATED=END", format!("-PT{minutes}M"));
+            }
+        }
         out.extend_from_slice(b"END:VALARM\r\n");
     }
     out.extend_from_slice(b"END:VTODO\r\n");
