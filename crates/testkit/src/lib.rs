@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod backing;
+mod channels;
 mod database;
 mod kafka;
 mod otlp;
@@ -21,6 +22,7 @@ mod token;
 mod wait;
 
 pub use backing::Backing;
+pub use channels::{Channels, Inbound};
 pub use database::Database;
 pub use kafka::{Kafka, Record};
 pub use otlp::{Attributes, Log, OtlpReceiver, Span};

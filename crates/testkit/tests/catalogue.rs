@@ -147,6 +147,14 @@ const WORKER: &[Row] = &[
     ("reminders_fired_total", C, &[]),
     ("reminder_lateness_seconds", H, &[]),
     ("notifications_sent_total", C, &["kind", "status"]),
+    ("channel_messages_received_total", C, &["channel_type"]),
+    ("tickets_created_total", C, &["channel_type", "priority"]),
+    ("response_time_seconds", H, &["channel_type"]),
+    (
+        "customer_identity_resolutions_total",
+        C,
+        &["resolution_type", "success"],
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,17 @@
 //! The event-worker: everything that happens because something else happened.
 //!
 //! It consumes `todo.tasks.v1`, keeps a durable schedule of reminders, and fires
-//! them on time as events on `notifications.v1`, through an outbox of its own.
+//! them on time as events on `notifications.v1`. It consumes `chat.inbound.v1`,
+//! finds out which customer wrote, keeps a ticket, and answers on
+//! `chat.replies.v1`. What it publishes goes through an outbox of its own.
 
 mod config;
 mod error;
+mod handler;
+mod identity;
 pub mod metrics;
 mod reminders;
+mod tickets;
 
 use std::time::Duration;
 
@@ -20,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use error::Error;
+use handler::ByTopic;
 
 /// The service's name, on every signal.
 pub const NAME: &str = "event-worker";
@@ -50,14 +56,14 @@ pub async fn run(config: Config, runtime: Runtime) -> Result<(), BoxError> {
     let producer = Producer::connect(brokers, NAME, prefix).map_err(Error::from)?;
 
     let stop_relay = CancellationToken::new();
-    let relay = Relay::new(pool.clone(), producer.clone(), &[Topic::Notifications]);
+    let published = [Topic::Notifications, Topic::ChatReplies];
+    let relay = Relay::new(pool.clone(), producer.clone(), &published);
     let mut relay = tokio::spawn(relay.run(stop_relay.clone()));
 
     let stop = shutdown.token();
-    let topics =
-        consumer::Settings::new(brokers, &config.consumer_group, &[Topic::TodoTasks], prefix);
+    let topics = consumer::Settings::new(brokers, &config.consumer_group, handler::TOPICS, prefix);
     let consuming = async {
-        let result = consumer::run(topics, pool.clone(), reminders::Handler, stop.clone()).await;
+        let result = consumer::run(topics, pool.clone(), ByTopic::default(), stop.clone()).await;
         tracing::info!(step = "consumer_stopped", "shutdown_step");
         result.map_err(Error::from)
     };
@@ -65,8 +71,12 @@ pub async fn run(config: Config, runtime: Runtime) -> Result<(), BoxError> {
         reminders::fire(&pool, &stop).await;
         Ok::<_, Error>(())
     };
+    let forgetting = async {
+        tickets::forget(&pool, &stop).await;
+        Ok::<_, Error>(())
+    };
     let worked = tokio::select! {
-        worked = async { tokio::try_join!(consuming, firing) } => worked.map(drop),
+        worked = async { tokio::try_join!(consuming, firing, forgetting) } => worked.map(drop),
         _ = &mut relay => Err(Error::Ended("the relay")),
     };
 

@@ -74,7 +74,9 @@ impl<'a, E: Effects> Desk<'a, E> {
         let mut span = self.span(envelope.context.clone(), &message);
         span.set("messaging.message.id", envelope.id.to_string());
         span.set("messaging.message.type", envelope.event_type.clone());
-        if let Some(key) = &envelope.key {
+        if let Some(key) = &envelope.key
+            && !envelope.topic.has_personal_keys()
+        {
             span.set("messaging.message.conversation_id", key.clone());
         }
         Taken {

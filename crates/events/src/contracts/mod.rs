@@ -10,10 +10,14 @@
 //! Each type has a JSON schema in `schemas/`, which what is produced is held
 //! against in tests.
 
+mod inbound;
 mod notification;
+mod reply;
 mod task;
 
+pub use inbound::{Alias, Channel, HandleKind, InboundMessage};
 pub use notification::Notification;
+pub use reply::Reply;
 pub use task::{
     Change, Priority, ReminderSnapshot, SeriesSnapshot, Status, TaskEvent, TaskSnapshot,
 };

@@ -14,10 +14,19 @@ pub enum Topic {
     TodoTasks,
     /// What a user is told; key: user id.
     Notifications,
+    /// What customers write, on any channel; key: customer handle.
+    ChatInbound,
+    /// What customers are answered; key: ticket id.
+    ChatReplies,
 }
 
 /// All topics, dead letters aside.
-pub const ALL: &[Topic] = &[Topic::TodoTasks, Topic::Notifications];
+pub const ALL: &[Topic] = &[
+    Topic::TodoTasks,
+    Topic::Notifications,
+    Topic::ChatInbound,
+    Topic::ChatReplies,
+];
 
 /// Appended to a topic's name to get the name of its dead-letter topic.
 pub const DEAD_LETTER_SUFFIX: &str = ".dlq";
@@ -29,6 +38,8 @@ impl Topic {
         match self {
             Self::TodoTasks => "todo.tasks.v1",
             Self::Notifications => "notifications.v1",
+            Self::ChatInbound => "chat.inbound.v1",
+            Self::ChatReplies => "chat.replies.v1",
         }
     }
 
@@ -37,6 +48,17 @@ impl Topic {
         match self {
             Self::TodoTasks => "todo.tasks.v1.dlq",
             Self::Notifications => "notifications.v1.dlq",
+            Self::ChatInbound => "chat.inbound.v1.dlq",
+            Self::ChatReplies => "chat.replies.v1.dlq",
+        }
+    }
+
+    /// Whether its keys name people (an address, a number): such a key stays out of
+    /// logs, spans and metrics.
+    pub const fn has_personal_keys(self) -> bool {
+        match self {
+            Self::ChatInbound => true,
+            Self::TodoTasks | Self::Notifications | Self::ChatReplies => false,
         }
     }
 
