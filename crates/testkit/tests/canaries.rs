@@ -459,7 +459,7 @@ async fn none_of_500_canaries_is_found_in_any_signal() {
         assert!(text("chat-gateway: stdout").contains(event), "{event}");
         assert!(text("OTLP").contains(event), "{event}");
     }
-    assert!(text("event-worker: stdout").contains("reminder_planned"));
+    assert!(text("event-worker: stdout").contains("reminders_planned"));
     for span in [
         "POST /v1/tasks",
         "reminder.fire",
