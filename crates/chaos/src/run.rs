@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::checks::{self, Case, Verdict};
 use crate::evidence::Evidence;
-use crate::fault::Fault;
+use crate::fault::{Fault, Service};
 use crate::faults::{Entry, Injector, lock};
 use crate::ledger::Ledger;
 use crate::pace::Pace;
@@ -18,6 +18,8 @@ use crate::world::{Ground, World};
 
 /// Between the recovery from one step and the next.
 const REST: Duration = Duration::from_millis(400);
+/// For the first write to arrive.
+const WARM_UP: Duration = Duration::from_secs(60);
 /// The writers are through their share by now, or stuck.
 const LAST_WRITES: Duration = Duration::from_secs(180);
 
@@ -55,6 +57,25 @@ impl Outcome {
     }
 }
 
+/// Waits until what is written goes all the way: a fault before that would hit
+/// nothing.
+async fn warm_up(world: &World, pace: &Pace) -> Result<()> {
+    // A small part of the writes, at once.
+    pace.step(
+        Duration::ZERO,
+        Duration::from_secs(1),
+        Duration::from_secs(30),
+    );
+    let deadline = Instant::now() + WARM_UP;
+    let arrived = "SELECT EXISTS (SELECT FROM inbox)";
+    let worker = world.pool(Service::EventWorker);
+    while !sqlx::query_scalar(arrived).fetch_one(worker).await? {
+        ensure!(Instant::now() < deadline, "no write arrives at the worker");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -86,6 +107,7 @@ async fn with(
     let ledger = Arc::new(Ledger::default());
     let pace = Arc::new(Pace::new(plan.writes));
     let mut writers = workload::start(world, &ledger, &pace, plan.seed);
+    warm_up(world, &pace).await?;
     let injector = Injector::new(world.clone(), plan.seed);
     let total: Duration = plan.steps.iter().map(|step| step.estimate() + REST).sum();
     let mut before = Duration::ZERO;

@@ -101,7 +101,7 @@ pub fn check(case: &Case) -> Vec<Verdict> {
         letters::explained(case),
         accounts::nothing_left(case),
         chat::messages(case),
-        conduct::orderly(case),
+        conduct::orderly(case, &events),
         conduct::lived(case),
     ]
 }

@@ -1,6 +1,7 @@
 //! Sending dead letters back, with a death in the middle.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -14,7 +15,7 @@ use crate::world::World;
 
 /// Whoever sends them back hears from the broker this much later, so that there
 /// is a middle to die in.
-const LATE: Duration = Duration::from_millis(60);
+const LATE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends back all dead letters of a topic: one process begins and is killed as
@@ -22,7 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// so they die again.
 pub async fn die_and_finish(world: &World, topic: Topic) -> Result<Came> {
     let name = format!("{}.dlq", world.topic(topic));
-    let before = ends(world, &name).await?;
+    let brokers = world.ground.backing.kafka.brokers();
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &brokers)
+        .create()?;
+    let client = Arc::new(client);
+    let before = ends(&client, &name).await?;
     if before.0 == before.1 {
         return Ok(Came::Done("there were no dead letters".to_owned()));
     }
@@ -33,14 +39,13 @@ pub async fn die_and_finish(world: &World, topic: Topic) -> Result<Came> {
     let mut first = start(world, topic, &proxy.address.to_string())?;
     let deadline = Instant::now() + PATIENCE;
     while first.try_wait()?.is_none()
-        && ends(world, &name).await?.0 == before.0
+        && ends(&client, &name).await?.0 == before.0
         && Instant::now() < deadline
     {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     first.kill().await?;
     proxy.restore();
-    let brokers = world.ground.backing.kafka.brokers();
     let mut second = start(world, topic, &brokers)?;
     let ended = tokio::time::timeout(PATIENCE, second.wait()).await??;
     ensure!(ended.success(), "redrive of {name}: {ended}");
@@ -60,13 +65,8 @@ fn start(world: &World, topic: Topic, brokers: &str) -> Result<Child> {
 }
 
 /// The first offset of a topic with one partition, and the one after its last.
-async fn ends(world: &World, topic: &str) -> Result<(i64, i64)> {
-    let (brokers, topic) = (world.ground.backing.kafka.brokers(), topic.to_owned());
-    let ask = move || -> Result<(i64, i64)> {
-        let client: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .create()?;
-        Ok(client.fetch_watermarks(&topic, 0, PATIENCE)?)
-    };
-    tokio::task::spawn_blocking(ask).await?
+async fn ends(client: &Arc<BaseConsumer>, topic: &str) -> Result<(i64, i64)> {
+    let (client, topic) = (client.clone(), topic.to_owned());
+    let ask = move || client.fetch_watermarks(&topic, 0, PATIENCE);
+    Ok(tokio::task::spawn_blocking(ask).await??)
 }

@@ -95,11 +95,14 @@ impl Trouble {
                 ms(1500),
                 Terminate(service(TODO)),
             )),
-            Self::WorkerDiesInTheMiddle => twice(Step::two(
-                Slow(WORKER_DATABASE, ms(100), ms(4000)),
-                ms(3000),
-                Kill(service(WORKER)),
-            )),
+            Self::WorkerDiesInTheMiddle => vec![
+                Step::two(
+                    Slow(WORKER_DATABASE, ms(100), ms(3500)),
+                    ms(2500),
+                    Kill(service(WORKER)),
+                );
+                3
+            ],
             Self::WorkerDiesWaiting => twice(Step::two(
                 HalfOpen(WORKER_DATABASE, ms(4000)),
                 ms(3500),

@@ -1,6 +1,7 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    os::fd::AsFd,
     pin::pin,
     sync::{
         Arc,
@@ -10,7 +11,6 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use futures_util::FutureExt;
 use hyper::{Request, body::Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -105,13 +105,23 @@ pub(crate) async fn accept(
     };
     stop.run_until_cancelled(accepting).await;
     // Closing the port resets what waits in the kernel's queue, requests and
-    // all: these have come in time.
-    while let Ok(slot) = slots.clone().try_acquire_owned()
-        && let Some(Ok(accepted)) = listener.accept().now_or_never()
-    {
-        open(accepted, slot);
+    // all: these have come in time. The kernel is asked, as what tokio knows of
+    // its queue may be older.
+    if let Ok(port) = listener.as_fd().try_clone_to_owned() {
+        let port = std::net::TcpListener::from(port);
+        while let Ok(slot) = slots.clone().try_acquire_owned()
+            && let Ok((stream, peer)) = port.accept()
+            && let Ok(stream) = from_std(stream)
+        {
+            open((stream, peer), slot);
+        }
     }
     graceful
+}
+
+fn from_std(stream: std::net::TcpStream) -> std::io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {

@@ -87,6 +87,9 @@ async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
     service::planted!("published_before_commit" => {
         let early = std::mem::take(&mut batch.entries);
         store::fire(&mut *pool.acquire().await?, &[], &[], early).await?;
+        for reminder in std::mem::take(&mut batch.fired) {
+            store::fire(&mut tx, &[reminder], &[], Vec::new()).await?;
+        }
     });
     service::planted!("marked_before_publishing" => {
         store::fire(&mut tx, &batch.fired, &batch.failed, Vec::new()).await?;
