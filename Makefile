@@ -43,6 +43,11 @@ lint: ## Check format and lints
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 
+test-api: services ## Hold todo-api against its OpenAPI document with schemathesis (installs it): SEED=7
+	@$(patiently) $(CARGO) test --workspace --test schemathesis --no-run
+	@SCHEMATHESIS=$$(services/todo-api/tests/schemathesis/install.sh) && export SCHEMATHESIS && \
+	  $(glasshouse) backing -- $(CARGO) test --workspace --test schemathesis -- --ignored --nocapture
+
 test-page: services ## Drive the web page in Chromium (installs it), keep pictures in .glasshouse/pictures
 	@GLASSHOUSE=$(glasshouse) services/chat-gateway/web/test/run.sh
 	@$(CARGO) test --quiet --package loadtest --test output -- --ignored

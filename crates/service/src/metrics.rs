@@ -51,6 +51,12 @@ pub const HTTP_DEADLINES_EXCEEDED: Metric = Metric::counter(
     "Requests answered with 504 because they took too long.",
     &[],
 );
+/// Requests of users who sent too many.
+pub const HTTP_REQUESTS_LIMITED: Metric = Metric::counter(
+    "http_requests_limited_total",
+    "Requests answered with 429 because their user sent too many.",
+    &[],
+);
 /// Requests refused to keep the others going.
 pub const HTTP_REQUESTS_SHED: Metric = Metric::counter(
     "http_requests_shed_total",
@@ -68,6 +74,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &HTTP_CONNECTIONS_ACTIVE,
     &HTTP_PANICS,
     &HTTP_DEADLINES_EXCEEDED,
+    &HTTP_REQUESTS_LIMITED,
     &HTTP_REQUESTS_SHED,
 ];
 
@@ -76,6 +83,8 @@ pub(crate) static CONNECTIONS: LazyLock<Gauge> =
 pub(crate) static PANICS: LazyLock<Counter> = LazyLock::new(|| HTTP_PANICS.counter_handle(&[]));
 pub(crate) static DEADLINES: LazyLock<Counter> =
     LazyLock::new(|| HTTP_DEADLINES_EXCEEDED.counter_handle(&[]));
+pub(crate) static LIMITED: LazyLock<Counter> =
+    LazyLock::new(|| HTTP_REQUESTS_LIMITED.counter_handle(&[]));
 pub(crate) static SHED_BY_REQUESTS: LazyLock<Counter> =
     LazyLock::new(|| HTTP_REQUESTS_SHED.counter_handle(&["requests"]));
 pub(crate) static SHED_BY_DATABASE: LazyLock<Counter> =

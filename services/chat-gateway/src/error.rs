@@ -174,14 +174,20 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
-        if let Self::Task(TaskFailure::Refused { status, problem }) = self {
+        if let Self::Task(TaskFailure::Refused {
+            status,
+            problem,
+            retry_after,
+        }) = self
+        {
             // todo-api's own words, field errors and all.
-            return (
-                status,
-                [(header::CONTENT_TYPE, "application/problem+json")],
-                problem,
-            )
-                .into_response();
+            let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+            let mut response = (status, kind, problem).into_response();
+            if let Some(seconds) = retry_after {
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, seconds.into());
+            }
+            return response;
         }
         let (status, code, title) = self.kind();
         let detail = self.detail();

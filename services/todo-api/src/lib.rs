@@ -6,6 +6,7 @@
 
 mod config;
 mod error;
+mod idempotency;
 pub mod metrics;
 mod openapi;
 mod store;
@@ -13,9 +14,9 @@ pub mod tasks;
 
 use std::time::Duration;
 
-use axum::{Router, extract::FromRef};
+use axum::{Router, extract::FromRef, middleware::from_fn_with_state};
 use events::{outbox::Relay, producer::Producer, topics::Topic};
-use service::{BoxError, Runtime, auth::Verifier, database::Admission};
+use service::{BoxError, Runtime, auth::Verifier, database::Admission, http::RateLimit};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +65,8 @@ pub async fn run(config: Config, mut runtime: Runtime) -> Result<(), BoxError> {
     });
     let counting = tasks::count_tasks(settings.database_url.clone(), shutdown.token());
     shutdown.spawn("task_count", counting);
+    let cleaning = idempotency::clean(runtime.pool.clone(), shutdown.token());
+    shutdown.spawn("idempotency_cleaning", cleaning);
 
     tasks::start_series();
     let state = AppState {
@@ -73,7 +76,7 @@ pub async fn run(config: Config, mut runtime: Runtime) -> Result<(), BoxError> {
         ),
         verifier: Verifier::new(config.auth_public_key),
     };
-    let router = service::http::standard(router(state), &runtime);
+    let router = service::http::standard(router(state, config.rate_limit), &runtime);
     service::http::serve(listener, router, &runtime).await?;
 
     requests_done.cancel();
@@ -86,7 +89,13 @@ pub async fn run(config: Config, mut runtime: Runtime) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn router(state: AppState) -> Router {
+fn router(state: AppState, limit: Option<RateLimit>) -> Router {
     let (routes, document) = openapi::document(tasks::router());
-    routes.with_state(state).merge(openapi::ui(document))
+    let once = from_fn_with_state(state.clone(), idempotency::layer);
+    let verifier = state.verifier.clone();
+    let mut routes = routes.layer(once).with_state(state);
+    if let Some(limit) = limit {
+        routes = limit.protect(routes, verifier);
+    }
+    routes.merge(openapi::ui(document))
 }

@@ -49,8 +49,23 @@ pub const FEATURE_USAGE: Metric = Metric::counter(
     )],
 );
 
+/// Requests that had an `Idempotency-Key`.
+pub const IDEMPOTENT_REQUESTS: Metric = Metric::counter(
+    "idempotent_requests_total",
+    "Requests with an Idempotency-Key: done, answered as before, refused with nothing kept, still running, or another request's key.",
+    &[Label::known(
+        "outcome",
+        &["executed", "replayed", "released", "running", "mismatched"],
+    )],
+);
+
 /// All of the above.
-pub const CATALOGUE: &[&Metric] = &[&TASK_OPERATIONS, &TASKS, &FEATURE_USAGE];
+pub const CATALOGUE: &[&Metric] = &[
+    &TASK_OPERATIONS,
+    &TASKS,
+    &FEATURE_USAGE,
+    &IDEMPOTENT_REQUESTS,
+];
 
 /// A new task and its event.
 pub static TASK_INSERT: Query = Query::new("task_insert", "INSERT", "tasks");
@@ -76,6 +91,15 @@ pub static TASK_IMPORT_CLAIM: Query = Query::new("task_import_claim", "INSERT", 
 pub static TASK_IMPORT: Query = Query::new("task_import", "INSERT", "tasks");
 /// The count behind the gauge `tasks`.
 pub static TASK_COUNT: Query = Query::new("task_count", "SELECT", "tasks");
+/// A look for an idempotency key, and its lock.
+pub static IDEMPOTENCY_CLAIM: Query = Query::new("idempotency_claim", "SELECT", "idempotency_keys");
+/// The answer that goes with a key.
+pub static IDEMPOTENCY_KEEP: Query = Query::new("idempotency_keep", "INSERT", "idempotency_keys");
+/// The end of the transaction of a key and of what was asked for.
+pub static IDEMPOTENCY_COMMIT: Query =
+    Query::new("idempotency_commit", "COMMIT", "idempotency_keys");
+/// The end of keys that are a day old.
+pub static IDEMPOTENCY_CLEAN: Query = Query::new("idempotency_clean", "DELETE", "idempotency_keys");
 
 /// All of the above.
 pub const QUERIES: &[&Query] = &[
@@ -91,6 +115,10 @@ pub const QUERIES: &[&Query] = &[
     &TASK_IMPORT_CLAIM,
     &TASK_IMPORT,
     &TASK_COUNT,
+    &IDEMPOTENCY_CLAIM,
+    &IDEMPOTENCY_KEEP,
+    &IDEMPOTENCY_COMMIT,
+    &IDEMPOTENCY_CLEAN,
 ];
 
 /// A feature that is counted when it is used.

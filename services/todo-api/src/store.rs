@@ -33,11 +33,11 @@ pub(crate) struct Store {
 pub(crate) struct Unit(Arc<Mutex<Admitted<Transaction<'static, Postgres>>>>);
 
 impl Unit {
+    pub(crate) fn new(transaction: Admitted<Transaction<'static, Postgres>>) -> Self {
+        Self(Arc::new(Mutex::new(transaction)))
+    }
+
     /// The transaction, once nobody else holds it.
-    #[expect(
-        dead_code,
-        reason = "for the layer of Idempotency-Key, which comes next"
-    )]
     pub(crate) fn into_inner(self) -> Option<Admitted<Transaction<'static, Postgres>>> {
         Arc::into_inner(self.0).map(Mutex::into_inner)
     }
@@ -61,14 +61,11 @@ impl Store {
         }
     }
 
-    /// A transaction for all that a request does.
-    #[expect(
-        dead_code,
-        reason = "for the layer of Idempotency-Key, which comes next"
-    )]
-    pub(crate) async fn unit(&self) -> Result<Unit, sqlx::Error> {
-        let transaction = self.admission.begin().await?;
-        Ok(Unit(Arc::new(Mutex::new(transaction))))
+    /// A transaction, to be made the [`Unit`] of a request.
+    pub(crate) async fn begin(
+        &self,
+    ) -> Result<Admitted<Transaction<'static, Postgres>>, sqlx::Error> {
+        self.admission.begin().await
     }
 
     /// Refuses at once what would only wait for a database that is away. The
@@ -90,16 +87,15 @@ impl Store {
                 tracing::debug!(error = %error, "database_unavailable");
                 Error::DatabaseUnavailable
             }
-            error if is_canceled(&error) => Error::TooSlow,
-            error => Error::Database(error),
+            error => match error.as_database_error().and_then(|error| error.code()) {
+                // Given up by statement_timeout.
+                Some(code) if code == "57014" => Error::TooSlow,
+                // A deadlock, and what comes after it in the same transaction.
+                Some(code) if code == "40P01" || code == "25P02" => Error::Overloaded,
+                _ => Error::Database(error),
+            },
         }
     }
-}
-
-/// Whether the database gave up a statement that took too long.
-fn is_canceled(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code == "57014")
 }
 
 impl FromRequestParts<AppState> for Store {

@@ -129,7 +129,7 @@ async fn serve<C: Send + 'static>(
     };
     tracing::info!(address = %address, admin_address = %admin_address, "service_started");
 
-    let pool = database::pool(&settings.database_url, settings.database_connections)?;
+    let pool = database::main_pool(&settings)?;
     database::report(&pool);
     let runtime = Runtime {
         listener,

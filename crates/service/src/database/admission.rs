@@ -93,6 +93,15 @@ impl Admitted<Transaction<'static, Postgres>> {
         drop(slot);
         committed
     }
+
+    /// Takes everything back, and waits until that is done. Dropped instead, the
+    /// transaction and its locks last until its connection is next looked after.
+    pub async fn rollback(self) {
+        let Self { connection, slot } = self;
+        // If it fails, the connection is broken, and its end does the same.
+        let _ = connection.rollback().await;
+        drop(slot);
+    }
 }
 
 impl<C: Deref<Target = PgConnection>> Deref for Admitted<C> {

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use sqlx::{
     PgPool,
     migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 /// Brings the schema up to date, if it is not.
@@ -13,7 +14,14 @@ pub async fn migrate(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateEr
     if is_current(pool, migrator).await? {
         return Ok(());
     }
-    migrator.run(pool).await?;
+    // A migration may take longer than a request: the last option counts.
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    let patient = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy_with(options.options([("statement_timeout", "0")]));
+    let migrated = migrator.run(&patient).await;
+    patient.close().await;
+    migrated?;
     tracing::info!(
         migrations = migrator.iter().count() as u64,
         "database_migrated"

@@ -11,7 +11,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{Secret, metrics};
+use crate::{Secret, Settings, metrics};
 pub use admission::{Admission, Admitted};
 pub(crate) use check::Pinger;
 pub use migrate::{is_unreachable, migrate};
@@ -22,7 +22,21 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A pool that connects when it is first asked. It must be made inside a
 /// runtime.
 pub fn pool(url: &Secret, max: u32) -> Result<PgPool, sqlx::Error> {
-    let pool = PgPoolOptions::new()
+    Ok(pool_with(options(url, "glasshouse")?, max))
+}
+
+/// The pool that requests are served from. The database gives up a statement
+/// shortly before the request's deadline: else it would go on with what nobody
+/// waits for, and the connection with it.
+pub(crate) fn main_pool(settings: &Settings) -> Result<PgPool, sqlx::Error> {
+    let at_most = (settings.request_deadline * 9 / 10).as_millis().max(1);
+    let options = options(&settings.database_url, "glasshouse")?
+        .options([("statement_timeout", at_most.to_string())]);
+    Ok(pool_with(options, settings.database_connections))
+}
+
+fn pool_with(options: PgConnectOptions, max: u32) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // Telemetry times the wait as part of each query.
@@ -31,8 +45,7 @@ pub fn pool(url: &Secret, max: u32) -> Result<PgPool, sqlx::Error> {
         // A ping before each use doubles the round trips of a read. A broken
         // connection fails one query, and is then gone.
         .test_before_acquire(false)
-        .connect_lazy_with(options(url, "glasshouse")?);
-    Ok(pool)
+        .connect_lazy_with(options)
 }
 
 pub(crate) fn options(url: &Secret, application: &str) -> Result<PgConnectOptions, sqlx::Error> {

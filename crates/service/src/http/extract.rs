@@ -11,6 +11,11 @@ use serde::{
 
 use crate::problem::{FieldError, Problem};
 
+/// A body as it was sent, within the limit. What cannot be read is answered with
+/// a problem.
+#[derive(Clone, Debug)]
+pub struct Body(pub Bytes);
+
 /// A JSON body, in and out; what comes in is an object. What cannot be read is answered with a problem
 /// that names the field.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +29,28 @@ pub struct Query<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Bytes::from_request(request, state).await {
+            Ok(body) => Ok(Self(body)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "body_too_large",
+                    "The body is too large",
+                ))
+            }
+            Err(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "body_unreadable",
+                "The body could not be read",
+            )),
+        }
+    }
+}
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
@@ -36,23 +63,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             )
             .detail("Send Content-Type: application/json"));
         }
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    Problem::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "body_too_large",
-                        "The body is too large",
-                    )
-                } else {
-                    Problem::new(
-                        StatusCode::BAD_REQUEST,
-                        "body_unreadable",
-                        "The body could not be read",
-                    )
-                }
-            })?;
+        let Body(body) = Body::from_request(request, state).await?;
         read_json(&body).map(Json)
     }
 }

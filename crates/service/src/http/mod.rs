@@ -3,13 +3,15 @@
 mod extract;
 mod guard;
 mod probes;
+mod rate_limit;
 mod serve;
 mod shed;
 mod standard;
 mod unread;
 
-pub use extract::{Json, Path, Query, read_json};
+pub use extract::{Body, Json, Path, Query, read_json};
 pub(crate) use probes::{detailed, probes, ready, startup};
+pub use rate_limit::RateLimit;
 pub use serve::serve;
 pub(crate) use serve::{Limits, accept};
 pub use standard::standard;

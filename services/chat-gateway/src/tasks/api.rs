@@ -67,6 +67,8 @@ pub enum TaskFailure {
         status: StatusCode,
         /// Its problem document.
         problem: Bytes,
+        /// Seconds after which it is worth trying again, if it said so.
+        retry_after: Option<u32>,
     },
     /// todo-api cannot be reached, or says that it cannot work now.
     #[error("not available: {0}")]
@@ -174,6 +176,7 @@ mod tests {
         let refused = |problem: &'static [u8]| TaskFailure::Refused {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             problem: Bytes::from_static(problem),
+            retry_after: None,
         };
         let said = refused(
             br#"{"code":"validation_failed","detail":"1 field","errors":[{"field":"title","message":"is too long"}]}"#,

@@ -61,6 +61,10 @@ impl Direct {
             .await
             .map_err(failure)?;
         let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let body = read(response).await?;
         match status {
             StatusCode::NO_CONTENT => Ok(RawValue::NULL.to_owned()),
@@ -73,6 +77,7 @@ impl Direct {
             status if status.is_client_error() => Err(TaskFailure::Refused {
                 status,
                 problem: body,
+                retry_after,
             }),
             status => Err(TaskFailure::Broken(status.to_string())),
         }

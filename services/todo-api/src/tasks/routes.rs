@@ -20,9 +20,9 @@ use super::{
     store::Edit,
     task::Task,
     transfer,
-    version::{IfMatch, etag},
+    version::{IfMatch, IfNoneMatch, etag},
 };
-use crate::{AppState, Error, Store};
+use crate::{AppState, Error, Store, idempotency::Once};
 
 /// The routes of tasks, with their documentation.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -70,6 +70,7 @@ pub(crate) fn start_series() {
     post,
     path = "/v1/tasks",
     tag = "tasks",
+    params(Once),
     request_body = NewTaskBody,
     responses((status = 201, description = "The task", body = TaskBody,
         headers(("ETag" = String), ("Location" = String))))
@@ -105,11 +106,22 @@ async fn create(
     get,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(TaskId),
-    responses(TaskAnswer)
+    params(TaskId, Known),
+    responses(TaskAnswer, (status = 304, description = "It is still at that version",
+        headers(("ETag" = String))))
 )]
-async fn read(user: User, store: Store, Path(id): Path<Uuid>) -> Result<TaskAnswer, Error> {
-    store.get(user.id, id).await.map(TaskAnswer::from)
+async fn read(
+    user: User,
+    store: Store,
+    Path(id): Path<Uuid>,
+    known: IfNoneMatch,
+) -> Result<Response, Error> {
+    let task = store.get(user.id, id).await?;
+    if known.names(task.version) {
+        let headers = [(header::ETAG, etag(task.version))];
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok(TaskAnswer::from(task).into_response())
 }
 
 /// Change fields of a task
@@ -121,7 +133,7 @@ async fn read(user: User, store: Store, Path(id): Path<Uuid>) -> Result<TaskAnsw
     patch,
     path = "/v1/tasks/{id}",
     tag = "tasks",
-    params(TaskId, ScopeQuery, Precondition),
+    params(TaskId, ScopeQuery, Precondition, Once),
     request_body = TaskPatchBody,
     responses(TaskAnswer)
 )]
@@ -202,7 +214,7 @@ async fn delete(
     post,
     path = "/v1/tasks/{id}/complete",
     tag = "tasks",
-    params(TaskId, Precondition),
+    params(TaskId, Precondition, Once),
     responses(TaskAnswer)
 )]
 async fn complete(
@@ -238,7 +250,7 @@ async fn complete(
     post,
     path = "/v1/tasks/{id}/reopen",
     tag = "tasks",
-    params(TaskId, Precondition),
+    params(TaskId, Precondition, Once),
     responses(TaskAnswer)
 )]
 async fn reopen(
@@ -284,6 +296,16 @@ pub(super) struct Precondition {
     /// The ETag of the version that may be changed
     #[param(rename = "If-Match", nullable = false)]
     if_match: Option<String>,
+}
+
+/// Which version of the task the caller has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its documentation is used")]
+struct Known {
+    /// The ETag of a version that need not be sent again
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
 }
 
 /// A task, with its version as ETag.

@@ -143,6 +143,30 @@ async fn a_stale_version_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_this_version_is_not_sent_it_again() {
+    let api = Api::start().await;
+    let user = api.user();
+    let task = user.titled("Known").await;
+    let read = |known: &str| {
+        let request = user.request(Method::GET, &path(&task));
+        answer(request.header("if-none-match", known))
+    };
+    for known in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
+        let same = read(known).await;
+        assert_eq!((same.status, &same.body), (304, &Value::Null), "{known}");
+        assert_eq!(same.headers["etag"], "\"1\"");
+    }
+    user.act(&task, "complete").await;
+    let changed = read("\"1\"").await;
+    assert_eq!((changed.status, &changed.body["version"]), (200, &json!(2)));
+    assert_eq!(changed.headers["etag"], "\"2\"");
+    let stranger = api.user();
+    let request = stranger.request(Method::GET, &path(&task));
+    let theirs = answer(request.header("if-none-match", "*")).await;
+    assert_eq!(theirs.problem(), (404, "task_not_found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_writers_who_name_the_same_version_exactly_one_succeeds() {
     let api = Api::start().await;
     let user = api.user();

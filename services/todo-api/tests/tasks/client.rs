@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nix::sys::signal::Signal;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -12,6 +13,7 @@ pub(crate) struct Api {
     parts: SystemBuilder,
     service: Service,
     http: reqwest::Client,
+    variables: BTreeMap<&'static str, String>,
 }
 
 /// An answer, read to its end.
@@ -24,12 +26,53 @@ pub(crate) struct Answer {
 
 impl Api {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these variables besides the usual ones.
+    pub(crate) async fn start_with(variables: &[(&'static str, &str)]) -> Self {
         let parts = SystemBuilder::new().await;
-        let service = parts.todo_api().start().await;
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        let service = start(&parts, &variables).await;
         Self {
             parts,
             service,
             http: reqwest::Client::new(),
+            variables,
+        }
+    }
+
+    /// Ends the process without a warning.
+    pub(crate) async fn crash(&mut self) {
+        self.service.signal(Signal::SIGKILL);
+        self.service.ended().await;
+    }
+
+    /// Starts another process in place of the one that crashed.
+    pub(crate) async fn restart(&mut self) {
+        self.service = start(&self.parts, &self.variables).await;
+    }
+
+    /// Restarts from here on keep the address.
+    pub(crate) fn keep_address(&mut self) {
+        let url = self.service.url("");
+        let address = url.trim_start_matches("http://").to_owned();
+        self.variables.insert("LISTEN_ADDRESS", address);
+    }
+
+    /// The running process.
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Somebody who was there before.
+    pub(crate) fn client(&self, who: &Who) -> Client<'_> {
+        Client {
+            api: self,
+            who: who.clone(),
         }
     }
 
@@ -53,11 +96,13 @@ impl Api {
 
     /// How often an operation was counted.
     pub(crate) async fn operations(&self, operation: &str) -> f64 {
-        let labels = [("operation", operation)];
-        self.service
-            .metrics()
+        self.counted("task_operations_total", "operation", operation)
             .await
-            .sum("task_operations_total", &labels)
+    }
+
+    /// What a metric with one label says.
+    pub(crate) async fn counted(&self, metric: &str, label: &str, value: &str) -> f64 {
+        self.service.metrics().await.sum(metric, &[(label, value)])
     }
 
     /// How often a feature was counted.
@@ -93,6 +138,14 @@ impl Api {
         }
         events
     }
+}
+
+async fn start(parts: &SystemBuilder, variables: &BTreeMap<&'static str, String>) -> Service {
+    let builder = parts.todo_api();
+    let builder = variables
+        .iter()
+        .fold(builder, |builder, (name, value)| builder.env(name, value));
+    builder.start().await
 }
 
 /// One user.

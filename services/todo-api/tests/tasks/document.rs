@@ -69,7 +69,8 @@ fn check_operation(path: &str, operation: &Value) {
         assert!(response["description"].is_string(), "{path} {status}");
         let content = &response["content"];
         assert!(
-            status.starts_with('2') || content["application/problem+json"]["schema"].is_object(),
+            status.starts_with(['2', '3'])
+                || content["application/problem+json"]["schema"].is_object(),
             "{path} {status} is no problem"
         );
     }

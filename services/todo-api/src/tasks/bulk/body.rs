@@ -24,7 +24,7 @@ const MOST: usize = 100;
 #[serde(deny_unknown_fields)]
 pub(super) struct BulkBody {
     /// What is done to each.
-    #[schema(required = true, nullable = false, value_type = Kind, inline)]
+    #[schema(required = true, nullable = false, value_type = Kind)]
     action: Option<String>,
     /// The tag to add or to remove; only with these actions.
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9-]+$")]

@@ -10,7 +10,7 @@ use super::{
     action::Action,
     body::{BulkAnswer, BulkBody, BulkResult},
 };
-use crate::{AppState, Error, Store, metrics::Feature};
+use crate::{AppState, Error, Store, idempotency::Once, metrics::Feature};
 
 /// When this has passed, what was not begun is refused: the rest has to be
 /// answered before the request's own deadline.
@@ -29,6 +29,7 @@ pub(in super::super) fn router() -> OpenApiRouter<AppState> {
     post,
     path = "/v1/tasks/bulk",
     tag = "tasks",
+    params(Once),
     request_body = BulkBody,
     responses((status = 207, description = "What became of each task", body = BulkAnswer))
 )]

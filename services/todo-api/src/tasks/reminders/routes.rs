@@ -25,7 +25,7 @@ use super::{
     body::{NewReminderBody, SnoozeBody},
     replaced,
 };
-use crate::{AppState, Error, Store, metrics::Feature};
+use crate::{AppState, Error, Store, idempotency::Once, metrics::Feature};
 
 /// The routes of reminders.
 pub(in super::super) fn router() -> OpenApiRouter<AppState> {
@@ -54,7 +54,7 @@ struct ReminderId {
     path = "/v1/tasks/{id}/reminders",
     operation_id = "set_reminder",
     tag = "reminders",
-    params(TaskId, Precondition),
+    params(TaskId, Precondition, Once),
     request_body = NewReminderBody,
     responses(TaskAnswer)
 )]
@@ -124,7 +124,7 @@ async fn cancel(
     path = "/v1/tasks/{id}/reminders/{reminder_id}/snooze",
     operation_id = "snooze_reminder",
     tag = "reminders",
-    params(ReminderId, Precondition),
+    params(ReminderId, Precondition, Once),
     request_body = SnoozeBody,
     responses(TaskAnswer)
 )]

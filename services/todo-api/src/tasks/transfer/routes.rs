@@ -22,7 +22,9 @@ use super::{
     report::Report,
     source::Source,
 };
-use crate::{AppState, Error, Store, metrics::Feature, openapi::ProblemDocument};
+use crate::{
+    AppState, Error, Store, idempotency::Once, metrics::Feature, openapi::ProblemDocument,
+};
 
 /// The routes of export and import, with their documentation.
 pub(in super::super) fn router() -> OpenApiRouter<AppState> {
@@ -132,10 +134,11 @@ struct ImportQuery {
     post,
     path = "/v1/tasks/import",
     tag = "tasks",
-    params(ImportQuery),
+    params(ImportQuery, Once),
+    // An empty file is one, too.
     request_body(content(
-        (String = "application/x-ndjson"),
-        (String = "text/calendar"),
+        (Option<String> = "application/x-ndjson"),
+        (Option<String> = "text/calendar"),
     )),
     responses((status = 200, description = "What became of each task", body = Report))
 )]
