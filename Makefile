@@ -77,6 +77,9 @@ bench-load: packages ## Measure the load generator beside wrk and hey, one core 
 bench-events: release ## Measure relay and consumer against the same work without them: PAIRS=5
 	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench events
 
+bench-system: release ## Measure where the system breaks, and what an operation costs; FLAMES=folder keeps flame graphs
+	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench system
+
 release: packages
 	@$(patiently) $(CARGO) build --release --workspace
 

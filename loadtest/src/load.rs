@@ -14,6 +14,7 @@ use crate::compare::Compare;
 use crate::exit;
 use crate::journeys::{self, Settings};
 use crate::output::Output;
+use crate::report::Link;
 use crate::scenario::{BUILTIN, Scenario, Span, schema};
 
 /// The scenario that needs no argument.
@@ -59,21 +60,28 @@ pub struct Load {
     schema: bool,
 }
 
+/// A system that runs.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Where the targets of scenarios are, by name.
+    pub targets: BTreeMap<String, String>,
+    /// Pages that show more of a run.
+    pub links: Vec<Link>,
+    /// Where a trace can be seen, before its id.
+    pub traces_at: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Compare(Compare),
 }
 
 impl Load {
-    /// Does what it says. `found` asks for the targets of the running system, if
-    /// they are needed.
+    /// Does what it says. `found` asks for the running system, if it is needed.
     ///
     /// # Errors
     /// If the run cannot begin, or its report cannot be written.
-    pub async fn run(
-        self,
-        found: impl AsyncFnOnce() -> BTreeMap<String, String>,
-    ) -> Result<ExitCode> {
+    pub async fn run(self, found: impl AsyncFnOnce() -> Found) -> Result<ExitCode> {
         if let Some(Command::Compare(compare)) = &self.command {
             return compare.run();
         }
@@ -95,7 +103,8 @@ impl Load {
                 return Ok(ExitCode::from(exit::ARGUMENTS));
             }
         };
-        let mut targets = found().await;
+        let found = found().await;
+        let mut targets = found.targets;
         targets.extend(self.target);
         let settings = Settings {
             targets,
@@ -110,7 +119,7 @@ impl Load {
         let stop = CancellationToken::new();
         let _watching = tokio::spawn(exit::stop_when_told(stop.clone()));
         let mut watch = self.output.watch().await?;
-        let report = match journeys::run(&scenario, &settings, stop, &mut watch).await {
+        let mut report = match journeys::run(&scenario, &settings, stop, &mut watch).await {
             Ok(report) => report,
             Err(crate::RunError::Interrupted) => {
                 writeln!(
@@ -122,6 +131,7 @@ impl Load {
             }
             Err(error) => return Err(error.into()),
         };
+        (report.links, report.traces_at) = (found.links, found.traces_at);
         self.output.publish(&report)?;
         Ok(exit::code(&report))
     }

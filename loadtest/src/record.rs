@@ -130,6 +130,8 @@ pub(crate) struct Record {
     pub paced: Duration,
     /// When the last answer had come.
     pub finished: Duration,
+    /// When it was handed on, from the start.
+    pub until: Duration,
     /// The limit of this machine that ended the run.
     pub limit: Option<String>,
     /// The slowest of those whose trace is sampled, the slowest first.
@@ -164,6 +166,7 @@ impl Record {
             busiest: 0.0,
             paced: Duration::ZERO,
             finished: Duration::ZERO,
+            until: Duration::ZERO,
             limit: None,
             slowest: Vec::new(),
         }
@@ -198,6 +201,7 @@ impl Record {
         self.busiest = self.busiest.max(other.busiest);
         self.paced = self.paced.max(other.paced);
         self.finished = self.finished.max(other.finished);
+        self.until = self.until.max(other.until);
         other.slowest.iter().for_each(|slow| self.slow(*slow));
         if self.limit.is_none() {
             self.limit.clone_from(&other.limit);

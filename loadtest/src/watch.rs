@@ -5,7 +5,7 @@ mod host;
 pub(crate) mod live;
 pub mod metrics;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::host::Host;
 use crate::outline::Outline;
@@ -14,7 +14,8 @@ use crate::report::Moment;
 
 /// Moments of a report at most; those of a longer run are longer than a second.
 const MOMENTS: f64 = 1800.0;
-/// What is left of a run after its last full second is shown if it is this long.
+/// What is left of a run after its last full second is shown if it is this long, or
+/// if anything came of it: then as this long, lest a rate be without bound.
 const REMAINDER: f64 = 0.2;
 
 /// Who looks.
@@ -36,14 +37,17 @@ pub struct Watch {
 
 struct Run {
     outline: Outline,
-    began: Instant,
+    /// When it began, and until when it is known: by the workers' clock, as whoever
+    /// puts their seconds together may be behind. A search has several of these,
+    /// one after the other.
+    began: Duration,
+    now: Duration,
     /// The current second, and of how many workers it is.
     second: Record,
     parts: usize,
-    second_began: Instant,
     /// The current moment of the timeline.
     moment: Record,
-    moment_began: Instant,
+    moment_began: Duration,
     length: Duration,
 }
 
@@ -71,19 +75,18 @@ impl Watch {
     /// A run begins; or another part of one, as of a search.
     pub(crate) fn begin(&mut self, outline: &Outline) {
         self.close_all();
-        let now = Instant::now();
         self.host.get_or_insert_with(Host::new);
-        let began = self.run.as_ref().map_or(now, |run| run.began);
+        let began = self.run.as_ref().map_or(Duration::ZERO, |run| run.now);
         let length = (outline.planned.as_secs_f64() / MOMENTS).ceil().max(1.0);
         let steps = outline.steps.len();
         self.run = Some(Run {
             outline: outline.clone(),
             began,
+            now: began,
             second: Record::new(steps),
             parts: 0,
-            second_began: now,
             moment: Record::new(steps),
-            moment_began: now,
+            moment_began: began,
             length: Duration::from_secs_f64(length),
         });
     }
@@ -110,38 +113,44 @@ impl Watch {
 
     fn close_second(&mut self) {
         let Some(run) = &mut self.run else { return };
-        let now = Instant::now();
-        let at = (now - run.began).as_secs_f64();
-        let seconds = (now - run.second_began).as_secs_f64();
+        let now = run.now.max(run.began + run.second.until);
+        let seconds = (now - run.now).as_secs_f64();
         let steps = run.outline.steps.len();
         let record = std::mem::replace(&mut run.second, Record::new(steps));
-        let moment = Moment::of(&run.outline, &record, at, seconds);
+        let moment = Moment::of(
+            &run.outline,
+            &record,
+            now.as_secs_f64(),
+            seconds.max(REMAINDER),
+        );
         for view in &mut self.views {
             view.second(&run.outline, &record, &moment);
         }
         run.moment.merge(&record);
-        (run.parts, run.second_began) = (0, now);
+        (run.parts, run.now) = (0, now);
         // Half a second early is nearer than half a second late.
         if now - run.moment_began + Duration::from_millis(500) > run.length {
-            self.close_moment(now);
+            self.close_moment();
         }
     }
 
-    fn close_moment(&mut self, now: Instant) {
+    fn close_moment(&mut self) {
         let Some(run) = &mut self.run else { return };
-        let at = (now - run.began).as_secs_f64();
-        let seconds = (now - run.moment_began).as_secs_f64();
+        let (at, seconds) = (
+            run.now.as_secs_f64(),
+            (run.now - run.moment_began).as_secs_f64(),
+        );
         let steps = run.outline.steps.len();
         let record = std::mem::replace(&mut run.moment, Record::new(steps));
         let idle = record.intended == 0 && record.ended == 0;
         if seconds >= REMAINDER || !idle {
-            let mut moment = Moment::of(&run.outline, &record, at, seconds);
+            let mut moment = Moment::of(&run.outline, &record, at, seconds.max(REMAINDER));
             if let Some(host) = &mut self.host {
                 (moment.host_cpu, moment.host_memory) = (host.cpu(), host.memory());
             }
             self.moments.push(moment);
         }
-        run.moment_began = now;
+        run.moment_began = run.now;
     }
 
     fn close_all(&mut self) {
@@ -150,7 +159,7 @@ impl Watch {
         }
         let Some(run) = &self.run else { return };
         if run.moment.intended > 0 || run.moment.ended > 0 {
-            self.close_moment(Instant::now());
+            self.close_moment();
         }
     }
 }

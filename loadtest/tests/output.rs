@@ -60,6 +60,9 @@ async fn the_timeline_adds_up_to_the_report() {
     assert_eq!(sum(|moment| moment.answered), report.answered);
     assert_eq!(sum(|moment| moment.intended), report.intended);
     assert_eq!(sum(|moment| moment.errors), report.errors);
+    // By the workers' clock, however late their records are put together.
+    let last = report.timeline.last().unwrap().at;
+    assert!((3.9..5.5).contains(&last), "{last}");
     let slowest = report
         .timeline
         .iter()

@@ -76,6 +76,7 @@ async fn work(
     drop(watch);
     load.borrow_mut().look(&pool);
     let mut record = pool.record.replace(Record::new(1));
+    record.until = pool.elapsed();
     if let Pace::Closed { duration } = plan.pace {
         record.paced = record.finished.min(duration);
     }
@@ -179,7 +180,8 @@ async fn watch(
         load.look(&pool);
         windows += 1;
         if windows % WINDOWS == 0 {
-            let record = pool.record.replace(Record::new(1));
+            let mut record = pool.record.replace(Record::new(1));
+            record.until = pool.elapsed();
             // If nobody has had the time to take the last one: with the next.
             if let Err(TrySendError::Full(record)) = seconds.try_send(record) {
                 pool.record.borrow_mut().merge(&record);

@@ -91,7 +91,8 @@ impl Worker {
         }
         drain(&session, journeys).await;
         drop(watch);
-        let rest = session.record.replace(Record::new(rows));
+        let mut rest = session.record.replace(Record::new(rows));
+        rest.until = session.elapsed();
         // The collector outlives the workers, and takes all there is.
         let _ = self.seconds.send(Told::Second(Box::new(rest))).await;
         let _ = self.seconds.send(Told::End).await;
@@ -279,6 +280,7 @@ async fn watch(session: Rc<Session>, seconds: mpsc::Sender<Told>, end: Cancellat
         next += SECOND;
         let share = busy.share();
         let mut record = session.record.replace(Record::new(rows));
+        record.until = session.elapsed();
         record.busiest = share;
         let told = seconds.try_send(Told::Second(Box::new(record)));
         if let Err(mpsc::error::TrySendError::Full(Told::Second(unsent))) = told {

@@ -1,11 +1,11 @@
 //! `glasshouse load`: where the running system is, for the load generator.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use loadtest::load::Load;
+use loadtest::Link;
+use loadtest::load::{Found, Load};
 
 use crate::state::{RunState, StateFile};
 
@@ -16,16 +16,28 @@ const TARGETS: [(&str, &str); 3] = [
     ("kafka", "127.0.0.1:19092"),
 ];
 
+/// What the services say of a run, as queries of Prometheus in a URL.
+const PANELS: [(&str, &str); 2] = [
+    (
+        "requests of the services",
+        "sum%20by%20(job%2C%20status)%20(rate(http_requests_total%5B30s%5D))",
+    ),
+    (
+        "their p95",
+        "histogram_quantile(0.95%2C%20sum%20by%20(job%2C%20le)%20(rate(http_request_duration_seconds_bucket%5B30s%5D)))",
+    ),
+];
+
 /// Runs a scenario against the system of this folder, or else against the ports
 /// that compose publishes.
 ///
 /// # Errors
 /// When the run cannot begin.
 pub async fn run(home: Result<PathBuf>, load: Load) -> Result<ExitCode> {
-    load.run(async || targets(home)).await
+    load.run(async || found(home)).await
 }
 
-fn targets(home: Result<PathBuf>) -> BTreeMap<String, String> {
+fn found(home: Result<PathBuf>) -> Found {
     let run = home
         .ok()
         .and_then(|home| StateFile::in_folder(&home).load());
@@ -38,5 +50,18 @@ fn targets(home: Result<PathBuf>) -> BTreeMap<String, String> {
         };
         Some((name.to_owned(), address))
     };
-    TARGETS.into_iter().filter_map(target).collect()
+    let link = |(name, path): (&str, &str)| {
+        let address = run.as_ref()?.address("prometheus")?;
+        Some(Link {
+            name: format!("Prometheus: {name}"),
+            url: format!("{address}/graph?g0.tab=0&g0.range_input=15m&g0.expr={path}"),
+        })
+    };
+    let jaeger = run.as_ref().and_then(|run| run.address("jaeger"));
+    Found {
+        targets: TARGETS.into_iter().filter_map(target).collect(),
+        links: PANELS.into_iter().filter_map(link).collect(),
+        // The Jaeger of the native mode answers its API and has no pages.
+        traces_at: jaeger.map(|address| format!("{address}/api/traces/")),
+    }
 }
