@@ -50,7 +50,7 @@ test-api: services ## Hold todo-api against its OpenAPI document with schemathes
 
 test-page: services ## Drive the web page in Chromium (installs it), keep pictures in .glasshouse/pictures
 	@GLASSHOUSE=$(glasshouse) services/chat-gateway/web/test/run.sh
-	@$(CARGO) test --quiet --package loadtest --test output -- --ignored
+	@$(CARGO) test --quiet --workspace --test output -- --ignored
 
 chaos: services ## Write while everything is broken, then compare the books: SEED=random WRITES=5000 FAULTS=40
 	@infra/native/packages.sh faketime:faketime
