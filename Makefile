@@ -30,6 +30,14 @@ test-alerts: packages ## Check the rules, and test when each alert fires, clears
 	@promtool check rules --lint=all --lint-fatal alerts/rules/*.yml | tail -n 3
 	@promtool test rules alerts/tests/*.yml
 
+test-infra: ## Hold Dockerfile, dashboards and Elastic's files to hadolint, checkov and the types of who reads them
+	@infra/lint/run.sh
+	@infra/grafana/test/run.sh
+	@infra/elk/test/run.sh
+
+test-compose: services ## Build the images, start the whole stack in containers, print how long it took: KEEP=1
+	@KEEP=$(KEEP) infra/docker/test.sh
+
 tools: services ## Build Collector, Jaeger, Loki and daprd, once for all checkouts (about 12 min)
 	@$(glasshouse) tools
 
