@@ -141,6 +141,7 @@ const GATEWAY: &[Row] = &[
     ),
     ("user_sessions_active", G, &["user_type"]),
     ("user_session_duration_seconds", H, &["user_type"]),
+    ("alerts_received_total", C, &["status"]),
 ];
 
 const WORKER: &[Row] = &[

@@ -5,6 +5,7 @@ use std::time::Duration;
 use service::{Env, Secret};
 
 use crate::accounts::Signer;
+use crate::alerts::Token;
 
 /// The value of `REDIS_URL` for a gateway that is alone.
 const LOCAL: &str = "local";
@@ -44,6 +45,8 @@ pub struct Config {
     pub registrations_per_address: u32,
     /// Passwords hashed at the same time.
     pub password_concurrency: usize,
+    /// What Alertmanager says to be let in; without it nobody is.
+    pub alert_webhook_token: Option<Token>,
     /// Proxies in front whose `X-Forwarded-For` is believed.
     pub trusted_proxies: usize,
 }
@@ -120,6 +123,7 @@ impl Config {
                     "Passwords hashed at the same time; unset: one for each core",
                 )
                 .unwrap_or_else(cores),
+            alert_webhook_token: alert_webhook_token(env),
             trusted_proxies: env.or(
                 "TRUSTED_PROXIES",
                 0,
@@ -184,6 +188,14 @@ fn redis(env: &mut Env) -> Option<redis::Client> {
             client
         }
     }
+}
+
+fn alert_webhook_token(env: &mut Env) -> Option<Token> {
+    let token: Option<Secret> = env.optional(
+        "ALERT_WEBHOOK_TOKEN",
+        "Bearer token of Alertmanager, whose alerts are told in the room #ops; unset: nobody's are",
+    );
+    token.map(|token| Token::new(token.expose()))
 }
 
 fn signer(env: &mut Env) -> Option<Signer> {

@@ -3,9 +3,11 @@
 //!
 //! A folder for each capability: `accounts`, `rooms`, `socket` (what a client
 //! says and hears), `fanout` (between gateways), `tasks` (todo-api, and what a
-//! message asks of it), `notifications` (from Kafka to the socket), `page`.
+//! message asks of it), `notifications` (from Kafka to the socket), `alerts`
+//! (from Alertmanager to the room #ops), `page`.
 
 pub mod accounts;
+pub mod alerts;
 mod checks;
 pub mod config;
 pub mod error;
@@ -49,6 +51,7 @@ pub async fn migrate(pool: PgPool) -> Result<(), BoxError> {
 pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .merge(accounts::router())
+        .merge(alerts::router())
         .merge(rooms::router())
         .merge(socket::router())
         .merge(tasks::router())
@@ -67,6 +70,7 @@ fn start_series() {
         post("/api/auth/login", ok),
         post("/api/auth/refresh", ok),
         post("/api/auth/logout", done),
+        post("/hooks/alerts", done),
         get("/.well-known/jwks.json"),
         get("/api/rooms"),
         post("/api/rooms", created),

@@ -90,6 +90,12 @@ pub const USER_SESSION_DURATION: Metric = Metric::histogram(
     &[USER_TYPES],
     SLOW,
 );
+/// Alerts told in #ops.
+pub const ALERTS_RECEIVED: Metric = Metric::counter(
+    "alerts_received_total",
+    "Alerts that Alertmanager told of, by what they did.",
+    &[Label::known("status", &["firing", "resolved"])],
+);
 /// Sign-ins.
 pub const LOGINS: Metric = Metric::counter(
     "logins_total",
@@ -128,6 +134,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &CHAT_MESSAGES_SENT,
     &USER_SESSIONS_ACTIVE,
     &USER_SESSION_DURATION,
+    &ALERTS_RECEIVED,
     &LOGINS,
     &REFRESH_TOKENS_REUSED,
     &FANOUT_ENVELOPES,
@@ -200,6 +207,14 @@ pub(crate) fn message_sent(role: &'static str, kind: &'static str) {
         })
     });
     HANDLES[usize::from(role == "admin")][usize::from(kind == "command")].increment(1);
+}
+
+/// Counts alerts that were told in a room.
+pub(crate) fn alerts_told(firing: usize, resolved: usize) {
+    for (status, count) in [("firing", firing), ("resolved", resolved)] {
+        let counter = ALERTS_RECEIVED.counter_handle(&[status]);
+        counter.increment(u64::try_from(count).unwrap_or(u64::MAX));
+    }
 }
 
 /// The gauge and the histogram of one kind of user.

@@ -28,8 +28,13 @@ pub(crate) type Answer = (u16, Value);
 
 impl Gateway {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With more in its environment.
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let parts = SystemBuilder::new().await;
-        let service = Self::launch(&parts).await;
+        let service = Self::launch(&parts, variables).await;
         Self {
             parts,
             service,
@@ -39,12 +44,16 @@ impl Gateway {
 
     /// Another process of the same system.
     pub(crate) async fn another(&self) -> Service {
-        Self::launch(&self.parts).await
+        Self::launch(&self.parts, &[]).await
     }
 
-    async fn launch(parts: &SystemBuilder) -> Service {
+    async fn launch(parts: &SystemBuilder, variables: &[(&str, &str)]) -> Service {
         // Nothing here asks todo-api.
-        parts.chat_gateway("http://127.0.0.1:9").start().await
+        let mut builder = parts.chat_gateway("http://127.0.0.1:9");
+        for (name, value) in variables {
+            builder = builder.env(name, *value);
+        }
+        builder.start().await
     }
 
     pub(crate) async fn call(

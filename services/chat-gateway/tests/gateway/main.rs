@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 mod accounts;
+mod alerts;
 mod client;
 mod instances;
 mod notifications;
