@@ -26,9 +26,10 @@ test: packages ## Install what is missing, build, run every test against real ba
 	@$(patiently) $(CARGO) build --workspace --all-targets
 	@$(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
 
-test-alerts: packages ## Check the rules, and test when each alert fires, clears and stays silent
+test-alerts: packages ## Test when each alert fires, clears and stays silent, and who is told of it
 	@promtool check rules --lint=all --lint-fatal alerts/rules/*.yml | tail -n 3
 	@promtool test rules alerts/tests/*.yml
+	@alerts/tests/routes.sh
 
 test-infra: ## Hold Dockerfile, dashboards and Elastic's files to hadolint, checkov and the types of who reads them
 	@infra/lint/run.sh

@@ -11,6 +11,9 @@ programs=(
   g++:g++ make:make pkg-config:pkg-config
   postgres:postgresql redis-server:redis-server prometheus:prometheus
   java:default-jre-headless mvn:maven
+  prometheus-alertmanager:prometheus-alertmanager prometheus-node-exporter:prometheus-node-exporter
+  prometheus-postgres-exporter:prometheus-postgres-exporter prometheus-redis-exporter:prometheus-redis-exporter
+  prometheus-blackbox-exporter:prometheus-blackbox-exporter aiosmtpd:python3-aiosmtpd
 )
 
 policy=/usr/sbin/policy-rc.d

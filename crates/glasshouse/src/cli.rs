@@ -58,7 +58,7 @@ enum Command {
         #[command(subcommand)]
         what: Slo,
     },
-    /// Make what containers need before they start: secrets, topics
+    /// Make what containers need before they start: secrets, topics, a configuration
     Provision {
         #[command(subcommand)]
         what: Provision,
@@ -127,6 +127,16 @@ enum Provision {
         /// Holds a folder for each of them
         folder: PathBuf,
     },
+    /// Alertmanager's configuration, with the receivers that have a secret
+    Alertmanager {
+        /// Holds alertmanager.yml, outside.yml and the folder of secrets
+        folder: PathBuf,
+        /// The file to write
+        out: PathBuf,
+        /// There is no mail catcher
+        #[arg(long)]
+        no_mail: bool,
+    },
     /// The topics that are missing
     Topics {
         /// Bootstrap brokers
@@ -146,6 +156,9 @@ struct Up {
     /// Leave Collector, Jaeger and Loki out, even where they are built
     #[arg(long)]
     no_tools: bool,
+    /// Alerts wait for seconds and not minutes, and an hour of the objectives is two minutes
+    #[arg(long)]
+    workshop: bool,
     /// Make no journey
     #[arg(long, conflicts_with = "once")]
     no_journey: bool,
@@ -211,6 +224,15 @@ impl Cli {
             Command::Provision { what } => {
                 match what {
                     Provision::Secrets { folder } => provision::secrets(&folder)?,
+                    Provision::Alertmanager {
+                        folder,
+                        out,
+                        no_mail,
+                    } => {
+                        let receivers = provision::Receivers::in_containers(!no_mail);
+                        let text = provision::alertmanager(&folder, &receivers)?;
+                        provision::write(&out, &text)?;
+                    }
                     Provision::Topics { brokers } => provision::topics(&brokers).await?,
                 }
                 Ok(ExitCode::SUCCESS)
@@ -268,6 +290,11 @@ impl Up {
             redis: match self.redis {
                 RedisKind::Auto => RedisChoice::Auto,
                 RedisKind::StandIn => RedisChoice::StandIn,
+            },
+            preset: if self.workshop {
+                slo::Preset::Workshop
+            } else {
+                slo::Preset::Standard
             },
             supervisor: self.supervisor,
         }

@@ -108,6 +108,30 @@ impl Postgres {
         url(ADMIN, &self.admin_password, self.port, "postgres")
     }
 
+    /// Sees to a role that may read statistics, and nothing else. Its password is
+    /// one of our own: see [`Place::secret`].
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn monitor(&self, role: &str, password: &str) -> Result<()> {
+        let mut admin = PgConnection::connect(&self.admin_url()).await?;
+        let known = sqlx::query("SELECT FROM pg_roles WHERE rolname = $1").bind(role);
+        let known = known.fetch_optional(&mut admin).await?.is_some();
+        let create = (!known).then(|| format!("CREATE ROLE {role} LOGIN"));
+        let grants = [
+            format!("GRANT pg_monitor TO {role}"),
+            format!("GRANT CONNECT ON DATABASE postgres TO {role}"),
+            format!("ALTER ROLE {role} PASSWORD '{password}'"),
+        ];
+        for statement in create.into_iter().chain(grants) {
+            sqlx::query(AssertSqlSafe(statement))
+                .execute(&mut admin)
+                .await?;
+        }
+        admin.close().await?;
+        Ok(())
+    }
+
     /// Where it listens.
     pub fn port(&self) -> Port {
         self.port

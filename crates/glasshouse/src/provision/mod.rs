@@ -1,9 +1,12 @@
-//! What has to be there before the services start, where nobody but a container
-//! would make it: secrets and topics. Natively `up` does the same by itself.
+//! What has to be there before anything starts, where nobody but a container
+//! would make it: secrets, topics, Alertmanager's configuration. Natively `up`
+//! does the same by itself.
 
+mod alertmanager;
 mod secrets;
 
-pub use secrets::secrets;
+pub use alertmanager::{ALERT_TOKEN, Receivers, alertmanager};
+pub use secrets::{secrets, write};
 
 use anyhow::Result;
 

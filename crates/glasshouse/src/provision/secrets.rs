@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::ALERT_TOKEN;
 use crate::backing::random_secret;
 use crate::output;
 use crate::signing;
@@ -50,8 +51,8 @@ pub fn secrets(root: &Path) -> Result<()> {
     let public = signing::public_of(&pem).context("auth-private.pem")?;
     write(&folder("todo-api").join("auth-public.pem"), &public)?;
 
-    let token = keep(&folder("chat-gateway").join("alert-token"), random_secret)?;
-    write(&folder("alertmanager").join("alert-token"), &token)?;
+    let token = keep(&folder("chat-gateway").join(ALERT_TOKEN), random_secret)?;
+    write(&folder("alertmanager").join(ALERT_TOKEN), &token)?;
     output::line(&format!("secrets are in {}", root.display()));
     Ok(())
 }
@@ -67,7 +68,11 @@ fn keep(path: &Path, make: fn() -> String) -> Result<String> {
 }
 
 /// Written aside and renamed: a start that is cut off leaves no half secret.
-fn write(path: &Path, content: &str) -> Result<()> {
+/// Whoever has the folder may read it.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write(path: &Path, content: &str) -> Result<()> {
     let aside = path.with_extension("new");
     fs::write(&aside, content)
         .and_then(|()| fs::set_permissions(&aside, fs::Permissions::from_mode(0o444)))

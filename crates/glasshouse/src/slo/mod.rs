@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 pub use rules::generate;
 use window::Window;
+pub use window::shorten;
 
 /// Where the objectives are, below the project's root.
 pub const OBJECTIVES: &str = "alerts/slo.toml";

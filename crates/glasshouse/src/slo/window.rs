@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 
 use super::Preset;
 
@@ -30,6 +32,29 @@ impl Window {
             Preset::Workshop => Self(self.0 / 30),
         }
     }
+}
+
+/// A workshop's form of a duration as Prometheus and Alertmanager write it: a
+/// thirtieth, and a second at least.
+///
+/// # Errors
+/// When it is none.
+pub fn shorten(duration: &mut Value) -> Result<()> {
+    let seconds = duration.as_str().and_then(|text| {
+        let unit = match text.chars().next_back()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        let number: u64 = text[..text.len() - 1].parse().ok()?;
+        number.checked_mul(unit)
+    });
+    let seconds = seconds.with_context(|| format!("{duration} is no duration as 5m"))?;
+    let Window(scaled) = Window(seconds).scaled(Preset::Workshop);
+    *duration = Window(scaled.max(1)).to_string().into();
+    Ok(())
 }
 
 impl fmt::Display for Window {

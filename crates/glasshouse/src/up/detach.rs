@@ -12,6 +12,7 @@ use super::Options;
 use super::signals::Signals;
 use crate::backing::{KafkaChoice, Place, RedisChoice};
 use crate::command::follow::Follower;
+use crate::slo::Preset;
 use crate::state::{Phase, RunState, StateFile};
 use crate::{command, output};
 
@@ -44,6 +45,9 @@ pub(super) async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     }
     if !options.tools {
         command.arg("--no-tools");
+    }
+    if options.preset == Preset::Workshop {
+        command.arg("--workshop");
     }
     if options.kafka == KafkaChoice::Mock {
         command.args(["--kafka", "mock"]);

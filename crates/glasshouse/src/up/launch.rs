@@ -7,22 +7,51 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures_util::future::{join_all, try_join_all};
 use nix::sys::signal::Signal;
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::Options;
-use super::observability::{self, Ahead, Part};
-use super::plan::{KAFKA, POSTGRES, PROBE, PROBE_EVERY, PROBE_PORT, REDIS, SERVICES};
+use super::observability::{self, Ahead, Part, Site, at};
+use super::plan::{
+    KAFKA, POSTGRES, POSTGRES_EXPORTER, PROBE, PROBE_EVERY, PROBE_PORT, REDIS, REDIS_EXPORTER,
+    SERVICES,
+};
 use super::services::{self, Services, Settled};
 use super::show::Show;
 use super::targets::Targets;
 use crate::backing::{
     Kafka, MOCK_KAFKA_LIMITS, Note, Place, Port, Ports, Postgres, PostgresOptions, Redis, kafka,
+    programs,
 };
 use crate::components::{Component, State};
 use crate::supervise::{Process, Ready, Spec};
 
 /// Watchers of every process; they stop watching when this is dropped.
 pub(super) type Watchers = JoinSet<()>;
+
+/// Told of PostgreSQL and Redis as soon as they run.
+struct Announced {
+    postgres: oneshot::Sender<Postgres>,
+    redis: oneshot::Sender<Redis>,
+}
+
+/// Waits for them; told nothing when they do not come up.
+struct Exported {
+    postgres: oneshot::Receiver<Postgres>,
+    redis: oneshot::Receiver<Redis>,
+}
+
+impl Announced {
+    fn pair() -> (Self, Exported) {
+        let (postgres, waits_for_postgres) = oneshot::channel();
+        let (redis, waits_for_redis) = oneshot::channel();
+        let exported = Exported {
+            postgres: waits_for_postgres,
+            redis: waits_for_redis,
+        };
+        (Self { postgres, redis }, exported)
+    }
+}
 
 /// A start under way.
 pub(super) struct Launch {
@@ -38,13 +67,18 @@ impl Launch {
     /// in the list of the place.
     pub(super) async fn start(&self) -> Result<Watchers> {
         let targets = Targets::begin(&self.place)?;
-        let tools = self.options.tools;
-        let (parts, links) = observability::settle(&self.place, &self.project, &self.ports, tools)?;
-        let services = Services::settle(&self.place, &self.ports, links)?;
+        let settled = services::settle(&self.ports)?;
+        let (parts, links) = observability::settle(self.site(), &settled, self.options.tools)?;
+        let services = Services::new(&self.place, settled, links)?;
+        let (backing, exported) = Announced::pair();
         let observed = async {
             join_all(parts.into_iter().map(|part| self.part(part, &targets))).await;
         };
-        let (serving, ()) = tokio::join!(self.serving(&services, &targets), observed);
+        let (serving, (), ()) = tokio::join!(
+            self.serving(&services, &targets, backing),
+            observed,
+            self.exporters(exported, &targets),
+        );
         serving?;
         self.probe(&targets).await;
         let mut watchers = Watchers::new();
@@ -57,15 +91,39 @@ impl Launch {
         Ok(watchers)
     }
 
-    async fn serving(&self, services: &Services, targets: &Targets) -> Result<()> {
+    fn site(&self) -> Site<'_> {
+        Site {
+            place: &self.place,
+            project: &self.project,
+            ports: &self.ports,
+            preset: self.options.preset,
+        }
+    }
+
+    async fn serving(
+        &self,
+        services: &Services,
+        targets: &Targets,
+        announced: Announced,
+    ) -> Result<()> {
+        let Announced {
+            postgres: postgres_is_up,
+            redis: redis_is_up,
+        } = announced;
         let databases = async {
             let postgres = self.postgres().await?;
+            // Whoever waits for it may be gone.
+            let _ = postgres_is_up.send(postgres.clone());
             let migrate = |settled: &Settled| services.migrate(&self.place, &postgres, *settled);
             try_join_all(services.all().iter().map(migrate)).await?;
             Ok(postgres)
         };
-        let (postgres, redis, kafka) =
-            tokio::try_join!(databases, self.redis(), self.kafka(targets))?;
+        let cache = async {
+            let redis = self.redis().await?;
+            let _ = redis_is_up.send(redis.clone());
+            Ok(redis)
+        };
+        let (postgres, redis, kafka) = tokio::try_join!(databases, cache, self.kafka(targets))?;
         let mut backing = BTreeMap::new();
         backing.insert("REDIS_URL".to_owned(), redis.url());
         backing.insert("KAFKA_BROKERS".to_owned(), kafka.brokers());
@@ -145,7 +203,7 @@ impl Launch {
             })
             .await?;
         if let Some(metrics) = kafka.metrics() {
-            targets.add(KAFKA, metrics.address())?;
+            targets.add(KAFKA, &at(metrics))?;
         }
         Ok(kafka)
     }
@@ -178,7 +236,7 @@ impl Launch {
                 row.pid = process.pid();
             })
             .await?;
-        targets.add(name, settled.admin.address())
+        targets.add(name, &at(settled.admin))
     }
 
     /// The journey's probe: this program once more, as a process of its own, as
@@ -211,7 +269,7 @@ impl Launch {
                 ready_within: Duration::from_secs(10),
             };
             let process = self.place.start(spec).await?;
-            targets.add(PROBE, port.address())?;
+            targets.add(PROBE, &at(port))?;
             Ok((process, port))
         };
         let describe = |(process, port): &(Process, Port), row: &mut Component| {
@@ -223,6 +281,28 @@ impl Launch {
         if let Err(error) = self.show.bring(PROBE, start, describe).await {
             self.show.progress.say(&format!("{error:#}"));
         }
+    }
+
+    /// What speaks for PostgreSQL and Redis, each once that runs.
+    async fn exporters(&self, exported: Exported, targets: &Targets) {
+        let Exported { postgres, redis } = exported;
+        let start = async |name, part: Result<Part>| match part {
+            Ok(part) => self.part(part, targets).await,
+            Err(error) => self.show.board.update(name, |row| {
+                row.state = State::Failed;
+                row.notes.push(format!("{error:#}"));
+            }),
+        };
+        let site = self.site();
+        let postgres = async {
+            let part = site.postgres_exporter(postgres.await.ok()).await;
+            start(POSTGRES_EXPORTER, part).await;
+        };
+        let redis = async {
+            let part = site.redis_exporter(redis.await.ok().as_ref());
+            start(REDIS_EXPORTER, part).await;
+        };
+        tokio::join!(postgres, redis);
     }
 
     /// One that nothing waits for: that it fails is a row of the table.
@@ -245,16 +325,25 @@ impl Launch {
             ports,
             targets: jobs,
         } = ahead;
-        let start = |_| async {
-            let process = self.place.start(spec).await?;
-            for (job, port) in jobs {
-                targets.add(job, port.address())?;
+        let program = spec.program.clone();
+        let version = async {
+            if !version.is_empty() {
+                return version;
             }
-            Ok(process)
+            let asked = spawn_blocking(move || programs::version(&program, "--version"));
+            asked.await.ok().flatten().unwrap_or_default()
         };
-        let describe = |process: &Process, row: &mut Component| {
+        let start = |_| async {
+            let (process, version) = tokio::join!(self.place.start(spec), version);
+            let process = process?;
+            for (job, groups) in jobs {
+                targets.add(job, &groups)?;
+            }
+            Ok((process, version))
+        };
+        let describe = |(process, version): &(Process, String), row: &mut Component| {
             row.address = Some(address);
-            row.version = version;
+            row.version.clone_from(version);
             row.pid = process.pid();
             ports.into_iter().for_each(|port| row.notice(port));
         };

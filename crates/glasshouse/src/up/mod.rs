@@ -20,6 +20,7 @@ use anyhow::Result;
 use crate::backing::{self, KafkaChoice, Place, Ports, RedisChoice};
 use crate::components::Board;
 use crate::progress::Progress;
+use crate::slo::Preset;
 use crate::state::{Lock, Phase, StateFile};
 use crate::{command, output, project, table};
 
@@ -49,6 +50,8 @@ pub struct Options {
     pub kafka: KafkaChoice,
     /// Which Redis.
     pub redis: RedisChoice,
+    /// How long an hour of the alert rules is.
+    pub preset: Preset,
     /// This is the process that `detach` leaves running.
     pub supervisor: bool,
 }

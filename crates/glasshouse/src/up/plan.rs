@@ -43,6 +43,12 @@ pub(super) const PROMETHEUS: &str = "prometheus";
 pub(super) const COLLECTOR: &str = "otel-collector";
 pub(super) const JAEGER: &str = "jaeger";
 pub(super) const LOKI: &str = "loki";
+pub(super) const ALERTMANAGER: &str = "alertmanager";
+pub(super) const MAIL_CATCHER: &str = "mail-catcher";
+pub(super) const NODE_EXPORTER: &str = "node-exporter";
+pub(super) const POSTGRES_EXPORTER: &str = "postgres-exporter";
+pub(super) const REDIS_EXPORTER: &str = "redis-exporter";
+pub(super) const BLACKBOX: &str = "blackbox-exporter";
 pub(super) const PROBE: &str = "probe";
 /// Where the probe shows its metrics.
 pub(super) const PROBE_PORT: u16 = 9104;
@@ -60,6 +66,12 @@ pub(super) fn components() -> Vec<Component> {
         (COLLECTOR, "traces and logs on their way"),
         (JAEGER, "traces"),
         (LOKI, "log search"),
+        (ALERTMANAGER, "alerts: who is told"),
+        (MAIL_CATCHER, "alerts by mail"),
+        (NODE_EXPORTER, "metrics of this machine"),
+        (POSTGRES_EXPORTER, "metrics of PostgreSQL"),
+        (REDIS_EXPORTER, "metrics of Redis"),
+        (BLACKBOX, "probes from outside"),
         (PROBE, "the journey, every 30 s"),
     ];
     let rows = services.chain(backing);

@@ -13,9 +13,9 @@ use super::observability::Links;
 use super::plan::{SERVICES, Service};
 use super::programs;
 use crate::backing::{Place, Port, Ports, Postgres, write_secret};
-use crate::http;
 use crate::signing::{self, KeyFiles};
 use crate::supervise::{self, Process, Ready, Spec};
+use crate::{http, provision};
 
 /// A service may take this long to end; all of the system has ten seconds.
 const SHUTDOWN_DEADLINE_SECONDS: u32 = 5;
@@ -37,19 +37,25 @@ pub(super) struct Settled {
     pub admin: Port,
 }
 
+/// Each service with its ports.
+pub(super) fn settle(ports: &Ports) -> Result<Vec<Settled>> {
+    let settle = |service: Service| -> Result<Settled> {
+        let (public, admin) = service.ports;
+        let public = public.map(|port| ports.pick(port)).transpose()?;
+        let admin = ports.pick(admin)?;
+        Ok(Settled {
+            service,
+            public,
+            admin,
+        })
+    };
+    SERVICES.into_iter().map(settle).collect()
+}
+
 impl Services {
-    pub(super) fn settle(place: &Place, ports: &Ports, links: Links) -> Result<Self> {
-        let settle = |service: Service| -> Result<Settled> {
-            let (public, admin) = service.ports;
-            let public = public.map(|port| ports.pick(port)).transpose()?;
-            let admin = ports.pick(admin)?;
-            Ok(Settled {
-                service,
-                public,
-                admin,
-            })
-        };
-        let settled = SERVICES.into_iter().map(settle).collect::<Result<_>>()?;
+    pub(super) fn new(place: &Place, settled: Vec<Settled>, links: Links) -> Result<Self> {
+        // Made here, so that it is there before anybody reads it.
+        place.secret(provision::ALERT_TOKEN)?;
         Ok(Self {
             folder: programs::folder()?,
             keys: signing::ensure(place)?,
@@ -161,6 +167,8 @@ impl Services {
                     "AUTH_PRIVATE_KEY_FILE",
                     self.keys.private.display().to_string(),
                 );
+                let token = place.secrets().join(provision::ALERT_TOKEN);
+                set("ALERT_WEBHOOK_TOKEN_FILE", token.display().to_string());
                 set("TODO_API_URL", self.address_of("todo-api")?);
                 let worker = self.find("event-worker")?.admin;
                 set(

@@ -1,11 +1,10 @@
 //! Tells Prometheus whom to scrape.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::Value;
 
 use crate::backing::Place;
 
@@ -22,15 +21,12 @@ impl Targets {
         Ok(Self(folder))
     }
 
-    /// Has a job scraped from now on.
-    pub(super) fn add(&self, job: &str, address: SocketAddr) -> Result<()> {
+    /// Has a job's groups of targets scraped from now on.
+    pub(super) fn add(&self, job: &str, groups: &Value) -> Result<()> {
         let file = self.0.join(format!("{job}.json"));
         // Written aside, for Prometheus looks at once.
         let new = file.with_extension("new");
-        fs::write(
-            &new,
-            json!([{ "targets": [address.to_string()] }]).to_string(),
-        )?;
+        fs::write(&new, groups.to_string())?;
         fs::rename(&new, &file).with_context(|| file.display().to_string())
     }
 }
