@@ -71,6 +71,8 @@ pub struct Write {
     pub remind_at: Option<DateTime<Utc>>,
     /// Whether it must not be accepted.
     pub improper: bool,
+    /// Whether it has an `Idempotency-Key`, and was sent until it was answered.
+    pub keyed: bool,
     /// What was answered.
     pub answer: Answer,
     /// When it was sent.

@@ -130,6 +130,7 @@ mod tests {
             title: Some("t".to_owned()),
             remind_at,
             improper: false,
+            keyed: false,
             answer,
             sent_at: Utc::now(),
             answered_at: Utc::now(),

@@ -88,6 +88,7 @@ pub fn check(case: &Case) -> Vec<Verdict> {
         writes::enough(case),
         writes::kept(case, &events),
         writes::asked_for(case, &events),
+        writes::done_once(case, &events),
         writes::answers(case),
         writes::readable(case, &histories),
         effects::state(case, &events),

@@ -109,6 +109,30 @@ pub fn asked_for(case: &Case, events: &Events) -> Verdict {
     verdict
 }
 
+/// A title belongs to one write, so that a second event which sets it is that
+/// write done again.
+pub fn done_once(case: &Case, events: &Events) -> Verdict {
+    let mut verdict = Verdict::new(
+        "done-once",
+        "a request that is sent again with its Idempotency-Key is not done again",
+    );
+    let mut set: BTreeMap<&str, usize> = BTreeMap::new();
+    let changes = events.tasks.values().flatten();
+    for event in changes.filter(|event| matches!(event.change(), "created" | "updated")) {
+        *set.entry(event.title()).or_default() += 1;
+    }
+    let mut count = 0;
+    for title in proper(case).filter_map(|write| write.title.as_deref()) {
+        count += 1;
+        if let Some(times @ 2..) = set.get(title) {
+            verdict.violation(|| format!("{title}: {times} times"));
+        }
+    }
+    let keyed = case.books.writes.iter().filter(|write| write.keyed).count();
+    verdict.figures = format!("{count} titles, {keyed} writes with a key");
+    verdict
+}
+
 /// What is proper is not refused, and what is improper is.
 pub fn answers(case: &Case) -> Verdict {
     let mut verdict = Verdict::new(

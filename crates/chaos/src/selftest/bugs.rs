@@ -150,6 +150,12 @@ pub const BUGS: &[Bug] = &[
         "asked-for",
     ),
     bug(
+        "answer_kept_apart",
+        "the answer to an Idempotency-Key is kept after the commit of what it did",
+        Trouble::ApiDiesInTheMiddle,
+        "done-once",
+    ),
+    bug(
         "shutdown_does_not_drain",
         "a service that is asked to leave leaves at once",
         Trouble::ApiLeavesInTheMiddle,

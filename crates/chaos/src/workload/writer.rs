@@ -9,8 +9,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::client::Ask;
+use super::client::{Ask, not_done};
 use super::task::Live;
 use crate::fault::Service;
 use crate::ledger::{Answer, Change, Ledger, Write};
@@ -19,6 +20,10 @@ use crate::world::{User, World};
 
 /// Tasks that a writer has in hand.
 const SLOTS: usize = 6;
+/// The share of requests that change all tasks in hand.
+const MANY: f64 = 0.03;
+/// The share of writes that have an `Idempotency-Key`, of those that take one.
+const KEYED: f64 = 0.3;
 
 /// One of several.
 pub struct Writer {
@@ -85,6 +90,10 @@ impl Writer {
     /// Writes until it is enough.
     pub async fn run(mut self) {
         while self.pace.turn().await {
+            if self.random.random_bool(MANY) {
+                self.change_many().await;
+                continue;
+            }
             let slot = self.random.random_range(0..SLOTS);
             let intent = self.intend(slot);
             let improper = intent.improper.is_some();
@@ -92,19 +101,90 @@ impl Writer {
             if !improper {
                 self.learn(slot, &write);
             }
-            let pause = match &write.answer {
-                Answer::Acknowledged(_) => {
-                    self.pace.count();
-                    Duration::ZERO
-                }
+            self.enter(vec![write]).await;
+        }
+    }
+
+    /// Enters what one request did, and waits a moment if it did not go well.
+    async fn enter(&mut self, writes: Vec<Write>) {
+        let mut pause = false;
+        for write in writes {
+            match &write.answer {
+                Answer::Acknowledged(_) => self.pace.count(),
                 Answer::Refused {
                     status: 400..500, ..
-                } => Duration::ZERO,
-                _ => Duration::from_millis(self.random.random_range(50..250)),
-            };
+                } => {}
+                _ => pause = true,
+            }
             self.ledger.write(write);
+        }
+        if pause {
+            let pause = Duration::from_millis(self.random.random_range(50..250));
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Deletes all tasks in hand, or completes all that are open, by one request.
+    async fn change_many(&mut self) {
+        let change = match self.random.random_bool(0.2) {
+            true => Change::Delete,
+            false => Change::Complete,
+        };
+        let slots: Vec<(usize, Live)> = (self.slots.iter().enumerate())
+            .filter_map(|(slot, live)| live.map(|live| (slot, live)))
+            .filter(|(_, live)| change == Change::Delete || !live.completed)
+            .collect();
+        if slots.is_empty() {
+            return;
+        }
+        let tasks: Vec<Value> = (slots.iter())
+            .map(|(_, live)| json!({ "id": live.id, "if_match": format!("\"{}\"", live.version) }))
+            .collect();
+        let action = match change {
+            Change::Delete => "delete",
+            _ => "complete",
+        };
+        let key = self.key();
+        let sent_at = Utc::now();
+        let ask = Ask {
+            method: Method::POST,
+            url: self.world.node(Service::TodoApi).url("/v1/tasks/bulk"),
+            token: &self.user.token,
+            if_match: None,
+            key,
+            body: Some(json!({ "action": action, "tasks": tasks })),
+        };
+        let reply = ask.send(&self.world.ground.http, 0).await;
+        let mut writes = Vec::with_capacity(slots.len());
+        for (place, (slot, live)) in slots.into_iter().enumerate() {
+            let answer = match &reply.answer {
+                Answer::Acknowledged(_) => one_of(&reply.body["results"][place], live.version),
+                answer => answer.clone(),
+            };
+            let write = Write {
+                number: self.sent,
+                user: self.user.id,
+                change,
+                task: Some(live.id),
+                title: None,
+                remind_at: None,
+                improper: false,
+                keyed: key.is_some(),
+                answer,
+                sent_at,
+                answered_at: Utc::now(),
+            };
+            self.sent += 1;
+            self.learn(slot, &write);
+            writes.push(write);
+        }
+        self.enter(writes).await;
+    }
+
+    /// An `Idempotency-Key`, for some.
+    fn key(&mut self) -> Option<Uuid> {
+        let keyed = self.random.random_bool(KEYED);
+        keyed.then(|| Uuid::from_u128(self.random.random()))
     }
 
     fn intend(&mut self, slot: usize) -> Intent {
@@ -200,6 +280,8 @@ impl Writer {
         let number = self.sent;
         self.sent += 1;
         let task = intent.live.map(|live| live.id);
+        // A DELETE takes none.
+        let key = self.key().filter(|_| intent.change != Change::Delete);
         let todo = self.world.node(Service::TodoApi);
         let path = task.map_or("/v1/tasks".to_owned(), |id| format!("/v1/tasks/{id}"));
         let (method, suffix) = match intent.change {
@@ -219,6 +301,7 @@ impl Writer {
             url: todo.url(&format!("{path}{suffix}")),
             token,
             if_match: intent.if_match,
+            key,
             body: intent.body,
         };
         let next = intent.live.map_or(1, |live| live.version + 1);
@@ -232,6 +315,7 @@ impl Writer {
             title: intent.title,
             remind_at: intent.remind_at,
             improper: intent.improper.is_some(),
+            keyed: key.is_some(),
             answer: reply.answer,
             sent_at,
             answered_at: Utc::now(),
@@ -265,6 +349,20 @@ impl Writer {
                 _,
             ) => self.slots[slot] = None,
             _ => {}
+        }
+    }
+}
+
+/// What a bulk answer says of one task that was at this version.
+fn one_of(result: &Value, version: i64) -> Answer {
+    match result["status"]
+        .as_u64()
+        .and_then(|it| u16::try_from(it).ok())
+    {
+        Some(200..300) => Answer::Acknowledged(result["version"].as_i64().unwrap_or(version + 1)),
+        status => {
+            let code = result["problem"]["code"].as_str().unwrap_or_default();
+            not_done(status.unwrap_or_default(), code.to_owned())
         }
     }
 }

@@ -122,6 +122,12 @@ async fn once(
         let cause = "something holds on to the transaction";
         return Err(Error::Database(sqlx::Error::Protocol(cause.to_owned())).into());
     };
+    service::planted!("answer_kept_apart" => {
+        let committed = transaction.commit().await;
+        committed.map_err(|error| store.failed(error))?;
+        let begun = store.begin().await;
+        transaction = begun.map_err(|error| store.failed(error))?;
+    });
     let stored = IDEMPOTENCY_KEEP
         .run(keep(&mut transaction, &scope, &kept))
         .await;
