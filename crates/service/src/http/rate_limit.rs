@@ -1,3 +1,5 @@
+mod tracked;
+
 use std::{
     fmt::Write,
     num::NonZeroU32,
@@ -18,18 +20,21 @@ use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
-    state::keyed::DashMapStateStore,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use uuid::Uuid;
 
 use crate::{Env, auth::Verifier, metrics, problem::Problem};
+use tracked::Tracked;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// How often users are forgotten who could send a whole burst again.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// Users who are known each by itself: some ten megabytes at most.
+const MOST_USERS: usize = 100_000;
 
 /// How many requests each user may send to this instance; other instances count
 /// for themselves.
@@ -76,12 +81,12 @@ impl RateLimit {
     /// Every answer says where its user stands, in the fields of
     /// draft-ietf-httpapi-ratelimit-headers-10.
     pub fn protect(self, router: Router, verifier: Verifier) -> Router {
-        let users = Arc::new(Users::new(self));
+        let users = Arc::new(Users::new(self, MOST_USERS));
         router.layer(from_fn_with_state((users, verifier), limit))
     }
 }
 
-type Limiter = RateLimiter<Uuid, DashMapStateStore<Uuid>, DefaultClock, StateInformationMiddleware>;
+type Limiter = RateLimiter<Uuid, Tracked, DefaultClock, StateInformationMiddleware>;
 
 /// What each user has sent lately.
 struct Users {
@@ -102,7 +107,7 @@ struct Standing {
 }
 
 impl Users {
-    fn new(limit: RateLimit) -> Self {
+    fn new(limit: RateLimit, most: usize) -> Self {
         let quota = Quota::with_period(limit.period)
             // A period is never zero: it is at least a microsecond.
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
@@ -110,7 +115,7 @@ impl Users {
         let window = seconds(limit.period * limit.burst.get());
         let policy = format!("\"user\";q={};w={window}", limit.burst);
         Self {
-            limiter: RateLimiter::keyed(quota).with_middleware(),
+            limiter: Limiter::new(quota, Tracked::new(most), DefaultClock::default()),
             limit,
             policy: HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("\"user\"")),
             start: Instant::now(),
@@ -149,8 +154,8 @@ impl Users {
                 .is_ok()
     }
 
-    /// Forgets who could send a whole burst again, as if never seen. So memory is
-    /// bounded by the users of the last seconds, each with 32 bytes.
+    /// Forgets who could send a whole burst again, as if never seen, which makes
+    /// room for others.
     fn sweep(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
@@ -217,10 +222,15 @@ mod tests {
     use super::*;
 
     fn users(per_second: f64, burst: u32) -> Users {
-        Users::new(RateLimit {
+        at_most(MOST_USERS, per_second, burst)
+    }
+
+    fn at_most(most: usize, per_second: f64, burst: u32) -> Users {
+        let limit = RateLimit {
             period: Duration::from_secs_f64(1.0 / per_second),
             burst: NonZeroU32::new(burst).unwrap(),
-        })
+        };
+        Users::new(limit, most)
     }
 
     #[test]
@@ -252,6 +262,40 @@ mod tests {
             assert!(patience.elapsed() < Duration::from_secs(10));
             users.sweep();
         }
+    }
+
+    #[test]
+    fn beyond_a_number_users_share_their_limit_and_no_more_are_known() {
+        let users = at_most(1000, 0.001, 5);
+        for user in 0..1000 {
+            assert!(users.check(Uuid::from_u128(user)).admitted);
+        }
+        // Ten times as many newcomers as all of them together may send.
+        let admitted = (1000..52_200)
+            .filter(|user| users.check(Uuid::from_u128(*user)).admitted)
+            .count();
+        assert_eq!(users.limiter.len(), 1000);
+        assert_eq!(admitted, 1024 * 5, "the burst of each group");
+        // Who was there before has what is left of its own.
+        let own: Vec<_> = (0..5)
+            .map(|_| users.check(Uuid::from_u128(7)).admitted)
+            .collect();
+        assert_eq!(own, [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn who_goes_makes_room_for_a_newcomer() {
+        let users = at_most(1, 1000.0, 1);
+        let (ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert!(users.check(ada).admitted);
+        assert!(users.check(bob).admitted, "by the burst of a group");
+        let patience = Instant::now();
+        while !users.limiter.is_empty() {
+            assert!(patience.elapsed() < Duration::from_secs(10));
+            users.sweep();
+        }
+        assert!(users.check(bob).admitted);
+        assert_eq!(users.limiter.len(), 1);
     }
 
     #[test]
