@@ -191,7 +191,10 @@ impl Context {
                 .await
                 .is_err()
             {
-                tracing::warn!("consumer_work_abandoned");
+                tracing::warn!(
+                    consumer_group = self.group.settings.group,
+                    "consumer_work_abandoned"
+                );
                 for running in &mut leaving {
                     running.abandon.cancel();
                     if !running.task.is_finished() {
@@ -313,12 +316,12 @@ impl ConsumerContext for Context {
             Rebalance::Revoke(list) => {
                 let keys = self.keys(list);
                 let lost = client.assignment_lost();
-                self.release(&keys, lost);
                 let kind = if lost { "lost" } else { "revoke" };
                 match lost {
                     true => self.group.totals.lost.increment(1),
                     false => self.group.totals.revoked.increment(1),
                 }
+                self.release(&keys, lost);
                 (kind, keys)
             }
             Rebalance::Error(error) => {

@@ -6,4 +6,5 @@ mod lag;
 mod observed;
 mod redrive;
 mod relay;
+mod revoke;
 mod rig;

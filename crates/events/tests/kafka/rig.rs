@@ -157,6 +157,12 @@ impl Rig {
         observed::metrics().sum(name, &[("consumer_group", &self.group)])
     }
 
+    /// How often partitions were revoked from its members.
+    pub(crate) fn revocations(&self) -> f64 {
+        let labels = [("consumer_group", &*self.group), ("kind", "revoke")];
+        observed::metrics().sum("kafka_consumer_rebalances_total", &labels)
+    }
+
     /// A gauge of one partition, if there is one.
     pub(crate) fn partition(&self, name: &str, partition: i32) -> Option<f64> {
         let partition = partition.to_string();
