@@ -52,7 +52,7 @@ lint: ## Check format and lints
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-test-api: services ## Hold todo-api against its OpenAPI document with schemathesis (installs it): SEED=7
+test-api: services ## Hold both APIs against their OpenAPI documents with schemathesis (installs it): SEED=7
 	@$(patiently) $(CARGO) test --workspace --test schemathesis --no-run
 	@SCHEMATHESIS=$$(services/todo-api/tests/schemathesis/install.sh) && export SCHEMATHESIS && \
 	  $(glasshouse) backing -- $(CARGO) test --workspace --test schemathesis -- --ignored --nocapture

@@ -69,6 +69,11 @@ enum Command {
     /// fails again returns with its history. Whatever took effect before is known by its
     /// id, and changes nothing a second time.
     Redrive(command::redrive::Redrive),
+    /// Show which customers may be one, and decide it
+    ///
+    /// Shows what they are known by, which is personal data. Those who are the same
+    /// become one customer with one ticket; of others it is not asked again.
+    Reviews(command::reviews::Reviews),
     /// Put a scenario of load on the running system; `standard` if none is named
     Load(Box<Load>),
     /// Build Collector, Jaeger, Loki and daprd from their Go modules, once for all checkouts
@@ -237,6 +242,7 @@ impl Cli {
                 }
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Reviews(asked) => command::reviews::run(&home()?, asked).await,
             Command::Redrive(asked) => command::redrive::run(&home()?, asked).await,
             Command::Load(load) => command::load::run(home(), *load).await,
             Command::Tools { names } => {

@@ -14,6 +14,7 @@ mod health;
 pub mod http;
 mod kafka;
 pub mod metrics;
+pub mod openapi;
 pub mod planted;
 pub mod problem;
 mod profile;

@@ -1,5 +1,8 @@
 //! A database for one test.
 
+use std::path::Path;
+
+use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
 use crate::{Backing, unique};
@@ -32,6 +35,20 @@ impl Database {
         Self {
             url: format!("{server}/{name}"),
         }
+    }
+
+    /// Applies the migrations of a folder up to a version, as an older release did.
+    ///
+    /// # Panics
+    /// When they cannot be applied, or there is no such version.
+    pub async fn migrate_to(&self, folder: impl AsRef<Path>, version: i64) {
+        let mut migrator = Migrator::new(folder.as_ref()).await.expect("migrations");
+        assert!(migrator.version_exists(version), "there is no {version}");
+        // Those of other folders are kept in the same table.
+        migrator.set_ignore_missing(true);
+        let pool = self.pool().await;
+        migrator.run_to(version, &pool).await.expect("migrated");
+        pool.close().await;
     }
 
     /// A connection pool of the test's own, to look inside.

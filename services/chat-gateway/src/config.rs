@@ -52,13 +52,16 @@ pub struct Config {
 }
 
 /// Where people look things up; each only if it is configured.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Links {
     /// Traces.
+    #[schema(required = true)]
     pub jaeger_url: Option<String>,
     /// Metrics.
+    #[schema(required = true)]
     pub prometheus_url: Option<String>,
     /// Logs.
+    #[schema(required = true)]
     pub loki_url: Option<String>,
 }
 

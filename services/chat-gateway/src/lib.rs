@@ -15,6 +15,7 @@ pub mod fanout;
 mod gateway;
 pub mod metrics;
 pub mod notifications;
+mod openapi;
 pub mod page;
 pub mod rooms;
 pub mod socket;
@@ -31,6 +32,7 @@ use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::Config;
 pub use gateway::Gateway;
@@ -49,15 +51,24 @@ pub async fn migrate(pool: PgPool) -> Result<(), BoxError> {
 
 /// The routes of this service, without what every service has.
 pub fn router(gateway: Gateway) -> Router {
-    Router::new()
-        .merge(accounts::router())
+    let (routes, document) = openapi::document(documented());
+    routes
+        .merge(page::files())
+        // Called by Alertmanager alone, in a form of its own.
         .merge(alerts::router())
+        .with_state(gateway)
+        .merge(service::openapi::ui(document))
+}
+
+/// The routes of the API, with their documentation.
+fn documented() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .merge(accounts::router())
         .merge(rooms::router())
         .merge(socket::router())
         .merge(tasks::router())
         .merge(notifications::router())
         .merge(page::router())
-        .with_state(gateway)
 }
 
 /// Starts the HTTP series of all routes at zero.

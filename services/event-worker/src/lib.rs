@@ -75,8 +75,12 @@ pub async fn run(config: Config, runtime: Runtime) -> Result<(), BoxError> {
         tickets::forget(&pool, &stop).await;
         Ok::<_, Error>(())
     };
+    let uniting = async {
+        tickets::carry_out(&pool, &stop).await;
+        Ok::<_, Error>(())
+    };
     let worked = tokio::select! {
-        worked = async { tokio::try_join!(consuming, firing, forgetting) } => worked.map(drop),
+        worked = async { tokio::try_join!(consuming, firing, forgetting, uniting) } => worked.map(drop),
         _ = &mut relay => Err(Error::Ended("the relay")),
     };
 

@@ -100,6 +100,14 @@ pub(crate) static CUSTOMER_MERGE: Query = Query::new("customer_merge", "UPDATE",
 /// Asks a person who a customer is.
 pub(crate) static IDENTITY_REVIEW: Query =
     Query::new("identity_review", "INSERT", "identity_reviews");
+/// Looks for what a person has decided.
+pub(crate) static IDENTITY_DECIDED: Query =
+    Query::new("identity_decided", "SELECT", "identity_reviews");
+/// Takes back a question that is answered.
+pub(crate) static IDENTITY_ANSWERED: Query =
+    Query::new("identity_answered", "DELETE", "identity_reviews");
+/// Looks up who customers are by now.
+pub(crate) static CUSTOMERS_CURRENT: Query = Query::new("customers_current", "SELECT", "customers");
 /// Deletes customers who have not been seen for long.
 pub(crate) static CUSTOMERS_PURGE: Query = Query::new("customers_purge", "DELETE", "customers");
 /// Looks up open tickets.
@@ -137,6 +145,9 @@ pub const QUERIES: &[&Query] = &[
     &CUSTOMER_CREATE,
     &CUSTOMER_MERGE,
     &IDENTITY_REVIEW,
+    &IDENTITY_DECIDED,
+    &IDENTITY_ANSWERED,
+    &CUSTOMERS_CURRENT,
     &CUSTOMERS_PURGE,
     &TICKETS_FIND,
     &TICKETS_MERGE,

@@ -3,6 +3,23 @@ use events::outbox::EntryError;
 use http::StatusCode;
 use service::problem::{FieldError, Problem};
 
+/// What is wrong with values that are as documented: they do not go together, or
+/// with the task or the time as it is. A request that fails by these alone is
+/// answered 409; what the document itself rules out is answered 422.
+const CONFLICTS: [&str; 7] = [
+    "in_the_past",
+    "must_be_following",
+    "never_repeats",
+    "no_room",
+    "not_the_last",
+    "requires_due_at",
+    "undated_recurrence",
+];
+
+fn is_conflict(error: &FieldError) -> bool {
+    CONFLICTS.contains(&error.code)
+}
+
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,9 +50,6 @@ pub enum Error {
     /// The task has no such reminder.
     #[error("there is no such reminder")]
     NoSuchReminder,
-    /// The task has as many reminders as it may have.
-    #[error("the task has too many reminders")]
-    TooManyReminders,
     /// `If-Match` names another version.
     #[error("the task has changed")]
     Changed,
@@ -73,6 +87,15 @@ impl Error {
     /// The answer.
     pub(crate) fn problem(&self) -> Problem {
         match self {
+            Self::Invalid(errors) if !errors.is_empty() && errors.iter().all(is_conflict) => {
+                Problem::new(
+                    StatusCode::CONFLICT,
+                    "conflict",
+                    "As things stand this cannot be done",
+                )
+                .detail("Each value is as documented, but they do not go together, with the task, or with the time")
+                .errors(errors.clone())
+            }
             Self::Invalid(errors) => Problem::invalid(errors.clone()),
             Self::Cursor => Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -119,11 +142,6 @@ impl Error {
                 "reminder_not_found",
                 "There is no such reminder",
             ),
-            Self::TooManyReminders => Problem::invalid(vec![FieldError::new(
-                "reminders",
-                "too_many",
-                "must be at most 10",
-            )]),
             Self::Changed => Problem::new(
                 StatusCode::PRECONDITION_FAILED,
                 "version_mismatch",
@@ -177,6 +195,18 @@ mod tests {
             let response = error.into_response();
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(response.headers().contains_key("retry-after"));
+        }
+    }
+
+    #[test]
+    fn values_that_only_do_not_go_together_are_a_conflict() {
+        let status = |codes: &[&'static str]| {
+            let errors = codes.iter().map(|code| FieldError::new("x", code, "y"));
+            Error::Invalid(errors.collect()).problem().status
+        };
+        assert_eq!(status(&["in_the_past", "no_room"]), StatusCode::CONFLICT);
+        for other in [&["in_the_past", "too_long"][..], &["too_long"], &[]] {
+            assert_eq!(status(other), StatusCode::UNPROCESSABLE_ENTITY);
         }
     }
 

@@ -97,5 +97,5 @@ fn router(state: AppState, limit: Option<RateLimit>) -> Router {
     if let Some(limit) = limit {
         routes = limit.protect(routes, verifier);
     }
-    routes.merge(openapi::ui(document))
+    routes.merge(service::openapi::ui(document))
 }

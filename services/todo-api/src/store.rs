@@ -5,7 +5,7 @@
 use std::{
     convert::Infallible,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
 };
 
 use axum::extract::FromRequestParts;
@@ -17,7 +17,7 @@ use service::{
 use sqlx::{PgConnection, Postgres, Transaction, pool::PoolConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::{AppState, Error};
+use crate::{AppState, Error, metrics, tasks::Operation};
 
 /// Where tasks are kept. As an extractor it is bound to the request's
 /// transaction, if there is one.
@@ -30,16 +30,28 @@ pub(crate) struct Store {
 
 /// A transaction that everything a request does is part of.
 #[derive(Clone)]
-pub(crate) struct Unit(Arc<Mutex<Admitted<Transaction<'static, Postgres>>>>);
+pub(crate) struct Unit {
+    transaction: Arc<Mutex<Admitted<Transaction<'static, Postgres>>>>,
+    /// What counts once the transaction is committed.
+    done: Arc<StdMutex<Vec<Operation>>>,
+}
 
 impl Unit {
     pub(crate) fn new(transaction: Admitted<Transaction<'static, Postgres>>) -> Self {
-        Self(Arc::new(Mutex::new(transaction)))
+        Self {
+            transaction: Arc::new(Mutex::new(transaction)),
+            done: Arc::default(),
+        }
     }
 
-    /// The transaction, once nobody else holds it.
-    pub(crate) fn into_inner(self) -> Option<Admitted<Transaction<'static, Postgres>>> {
-        Arc::into_inner(self.0).map(Mutex::into_inner)
+    /// The transaction, once nobody else holds it, and the operations that are to
+    /// be counted when it is committed.
+    pub(crate) fn into_inner(
+        self,
+    ) -> Option<(Admitted<Transaction<'static, Postgres>>, Vec<Operation>)> {
+        let transaction = Arc::into_inner(self.transaction)?.into_inner();
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((transaction, std::mem::take(&mut *done)))
     }
 }
 
@@ -56,7 +68,9 @@ impl Store {
     /// a time: in a transaction there is no other.
     pub(crate) async fn connection(&self) -> Result<Connection, sqlx::Error> {
         match &self.unit {
-            Some(unit) => Ok(Connection::Unit(unit.0.clone().lock_owned().await)),
+            Some(unit) => Ok(Connection::Unit(
+                unit.transaction.clone().lock_owned().await,
+            )),
             None => self.admission.connection().await.map(Connection::Admitted),
         }
     }
@@ -66,6 +80,18 @@ impl Store {
         &self,
     ) -> Result<Admitted<Transaction<'static, Postgres>>, sqlx::Error> {
         self.admission.begin().await
+    }
+
+    /// Counts an operation that was carried out: at once, or with the request's
+    /// transaction if it has one.
+    pub(crate) fn done(&self, operation: Operation) {
+        match &self.unit {
+            Some(unit) => {
+                let mut done = unit.done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.push(operation);
+            }
+            None => metrics::operation_done(operation),
+        }
     }
 
     /// Refuses at once what would only wait for a database that is away. The

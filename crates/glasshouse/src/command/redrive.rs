@@ -1,7 +1,6 @@
 //! `glasshouse redrive`: what lies with the dead letters of a topic, or is set
 //! aside in an outbox, and sending it again.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,10 +10,9 @@ use clap::Args;
 use events::outbox;
 use events::redrive::{Condition, DeadLetters, Filter};
 use events::topics::{self, Topic};
-use sqlx::PgPool;
 
+use super::{database, running};
 use crate::output;
-use crate::state::{RunState, StateFile};
 
 /// What to send again.
 #[derive(Args, Debug)]
@@ -105,19 +103,7 @@ async fn letters(home: &Path, asked: &Redrive, filter: &Filter) -> Result<()> {
 }
 
 async fn rows(home: &Path, asked: &Redrive, service: &str, filter: &Filter) -> Result<()> {
-    let file = match &asked.database_url_file {
-        Some(file) => file.clone(),
-        None => {
-            running(home)?;
-            // Written there for the service by `up`.
-            home.join("secrets").join(format!("{service}-database-url"))
-        }
-    };
-    let url = fs::read_to_string(&file)
-        .with_context(|| format!("{service} has no database here: {}", file.display()))?;
-    let pool = PgPool::connect(url.trim())
-        .await
-        .with_context(|| format!("the database of {service}"))?;
+    let pool = database::connect(home, service, asked.database_url_file.as_ref()).await?;
     let found = outbox::set_aside(&pool, filter).await?;
     let count = |n: i64| usize::try_from(n).unwrap_or_default();
     let total = found.iter().map(|row| count(row.count)).sum();
@@ -163,13 +149,4 @@ fn show(place: &str, total: usize, lines: Vec<Line<'_>>) {
             line.count, line.matching, line.cause
         ));
     }
-}
-
-fn running(home: &Path) -> Result<RunState> {
-    StateFile::in_folder(home)
-        .load()
-        .filter(RunState::is_alive)
-        .context(
-            "Glasshouse is not running here; --brokers or --database-url-file names another system",
-        )
 }

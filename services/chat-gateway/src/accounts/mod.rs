@@ -10,6 +10,7 @@ mod tokens;
 mod validate;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use client_address::ClientAddress;
@@ -20,7 +21,7 @@ pub use throttle::Throttle;
 pub use tokens::Signer;
 
 /// An account, as its tokens describe it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Account {
     /// Its id, the `sub` of its tokens.
     pub id: Uuid,

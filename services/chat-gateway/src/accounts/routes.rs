@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
+use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json as Answer, Router};
 use serde::{Deserialize, Serialize};
 use service::http::Json;
+use service::openapi::ProblemDocument;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::throttle::Who;
 use super::{Account, ClientAddress, store, tokens, validate};
@@ -17,42 +19,76 @@ use crate::error::Error;
 use crate::metrics;
 
 /// The routes of this capability.
-pub fn router() -> Router<Gateway> {
-    Router::new()
-        .route("/api/auth/register", post(register))
-        .route("/api/auth/login", post(login))
-        .route("/api/auth/refresh", post(refresh))
-        .route("/api/auth/logout", post(logout))
-        .route("/.well-known/jwks.json", get(jwks))
+pub fn router() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(jwks))
 }
 
-#[derive(Deserialize)]
+/// A new account.
+#[derive(Deserialize, ToSchema)]
 struct Registration {
+    /// Where its owner is reached; of each address there is one account.
+    #[schema(format = Email, max_length = 254, example = "ada@example.com")]
     email: String,
+    #[schema(min_length = 10, max_length = 256, pattern = r"^[^\u0000]*$")]
     password: String,
+    /// What others see: on one line, and not only spaces.
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000- \u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$",
+        example = "Ada"
+    )]
     name: String,
 }
 
-#[derive(Deserialize)]
+/// Somebody who has an account.
+#[derive(Deserialize, ToSchema)]
 struct Login {
+    #[schema(example = "ada@example.com")]
     email: String,
     password: String,
 }
 
-#[derive(Deserialize)]
+/// A session.
+#[derive(Deserialize, ToSchema)]
 struct Refresh {
+    /// The one that was answered last.
     refresh_token: String,
 }
 
-#[derive(Serialize)]
+/// What a session is used with.
+#[derive(Serialize, ToSchema)]
 struct Tokens {
+    /// A JWT, for `Authorization: Bearer`.
     access_token: String,
     token_type: &'static str,
+    /// How long the access token is good for, in seconds.
     expires_in: u64,
+    /// Good for one refresh.
     refresh_token: String,
     user: Account,
 }
 
+/// Open an account
+///
+/// And sign in to it.
+#[utoipa::path(
+    post,
+    path = "/api/auth/register",
+    tag = "accounts",
+    security(()),
+    request_body = Registration,
+    responses(
+        (status = 201, description = "The session that began", body = Tokens),
+        (status = 409, description = "There is an account with this address",
+            body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
 async fn register(
     State(gateway): State<Gateway>,
     ClientAddress(address): ClientAddress,
@@ -83,6 +119,19 @@ async fn register(
     Ok((StatusCode::CREATED, begin(&gateway, account).await?).into_response())
 }
 
+/// Sign in
+#[utoipa::path(
+    post,
+    path = "/api/auth/login",
+    tag = "accounts",
+    security(()),
+    request_body = Login,
+    responses(
+        (status = 200, description = "The session that began", body = Tokens),
+        (status = 401, description = "Address or password is wrong",
+            body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
 async fn login(
     State(gateway): State<Gateway>,
     ClientAddress(address): ClientAddress,
@@ -92,7 +141,7 @@ async fn login(
     let Ok(email) = validate::email(&body.email) else {
         return Err(Error::InvalidCredentials);
     };
-    if body.password.len() > validate::MAX_PASSWORD {
+    if body.password.chars().count() > validate::MAX_PASSWORD {
         return Err(Error::InvalidCredentials);
     }
     let who = [
@@ -132,6 +181,22 @@ async fn login(
     }
 }
 
+/// Go on with a session
+///
+/// A refresh token that was used before ends the session: it was stolen from one of
+/// two.
+#[utoipa::path(
+    post,
+    path = "/api/auth/refresh",
+    tag = "accounts",
+    security(()),
+    request_body = Refresh,
+    responses(
+        (status = 200, description = "The session's next tokens", body = Tokens),
+        (status = 401, description = "The session has ended",
+            body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
 async fn refresh(
     State(gateway): State<Gateway>,
     Json(body): Json<Refresh>,
@@ -148,6 +213,15 @@ async fn refresh(
     Err(Error::InvalidRefreshToken)
 }
 
+/// Sign out
+#[utoipa::path(
+    post,
+    path = "/api/auth/logout",
+    tag = "accounts",
+    security(()),
+    request_body = Refresh,
+    responses((status = 204, description = "The session has ended, if there was one"))
+)]
 async fn logout(
     State(gateway): State<Gateway>,
     Json(body): Json<Refresh>,
@@ -160,6 +234,14 @@ async fn logout(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The keys that tokens are signed with
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "accounts",
+    security(()),
+    responses((status = 200, description = "A JSON Web Key Set (RFC 7517)", body = Object))
+)]
 async fn jwks(State(gateway): State<Gateway>) -> Response {
     let cache = [(
         header::CACHE_CONTROL,

@@ -45,13 +45,13 @@ pub fn name(text: &str) -> Result<String, FieldError> {
     let name = text.trim();
     if name.is_empty() {
         Err(FieldError::new("name", "required", "must not be empty"))
-    } else if name.chars().count() > 80 {
+    } else if text.chars().count() > 80 {
         Err(FieldError::new(
             "name",
             "too_long",
             "must have at most 80 characters",
         ))
-    } else if has_control(name) {
+    } else if has_control(text) {
         Err(FieldError::new(
             "name",
             "malformed",
@@ -73,11 +73,11 @@ pub fn password(text: &str) -> Result<(), FieldError> {
             "too_short",
             "must have at least 10 characters",
         ))
-    } else if text.len() > MAX_PASSWORD {
+    } else if text.chars().count() > MAX_PASSWORD {
         Err(FieldError::new(
             "password",
             "too_long",
-            "must have at most 256 bytes",
+            "must have at most 256 characters",
         ))
     } else if text.contains('\0') {
         Err(FieldError::new(

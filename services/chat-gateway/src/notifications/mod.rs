@@ -9,6 +9,7 @@ mod store;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use consumer::consume;
@@ -19,7 +20,8 @@ use crate::fanout::Envelope;
 use crate::socket::protocol::ServerFrame;
 
 /// A stored notification.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(as = Notification)]
 pub struct Stored {
     /// Its id, by which a client recognises one it has.
     pub id: Uuid,
@@ -28,16 +30,20 @@ pub struct Stored {
     /// What kind it is, as `reminder`.
     pub kind: String,
     /// The task it is about.
+    #[schema(required = true)]
     pub task_id: Option<Uuid>,
     /// What it says.
     pub title: String,
     /// When it was to happen.
+    #[schema(required = true)]
     pub remind_at: Option<DateTime<Utc>>,
     /// When it did.
     pub fired_at: DateTime<Utc>,
     /// The trace that led to it.
+    #[schema(required = true)]
     pub traceparent: Option<String>,
     /// When the user saw it.
+    #[schema(required = true)]
     pub read_at: Option<DateTime<Utc>>,
 }
 

@@ -1,12 +1,13 @@
 //! `/api/notifications…`
 
+use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json as Answer, Router};
 use serde::{Deserialize, Serialize};
 use service::auth::User;
 use service::http::Query;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Stored, store};
 use crate::Gateway;
@@ -16,22 +17,36 @@ const DEFAULT_PAGE: i64 = 20;
 const MAX_PAGE: i64 = 100;
 
 /// The routes of this capability.
-pub fn router() -> Router<Gateway> {
-    Router::new()
-        .route("/api/notifications", get(list))
-        .route("/api/notifications/read", post(read))
+pub fn router() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read))
 }
 
-#[derive(Deserialize)]
+/// How many.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Page {
+    /// Most notifications; 20 unless given.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
-#[derive(Serialize)]
+/// A user's latest notifications.
+#[derive(Serialize, ToSchema)]
 struct Notifications {
     items: Vec<Stored>,
 }
 
+/// List notifications
+#[utoipa::path(
+    get,
+    path = "/api/notifications",
+    tag = "notifications",
+    operation_id = "list_notifications",
+    params(Page),
+    responses((status = 200, description = "The latest, newest first", body = Notifications))
+)]
 async fn list(
     State(gateway): State<Gateway>,
     user: User,
@@ -50,6 +65,14 @@ async fn list(
     }))
 }
 
+/// Mark all notifications as seen
+#[utoipa::path(
+    post,
+    path = "/api/notifications/read",
+    tag = "notifications",
+    operation_id = "read_notifications",
+    responses((status = 204, description = "They are"))
+)]
 async fn read(State(gateway): State<Gateway>, user: User) -> Result<StatusCode, Error> {
     store::read_all(&gateway.pool, user.id).await?;
     Ok(StatusCode::NO_CONTENT)

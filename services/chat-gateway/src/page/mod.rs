@@ -4,4 +4,4 @@
 mod assets;
 mod routes;
 
-pub use routes::router;
+pub use routes::{files, router};

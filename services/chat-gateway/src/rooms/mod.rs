@@ -9,6 +9,7 @@ pub(crate) mod store;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use service::problem::FieldError;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use routes::router;
@@ -17,7 +18,7 @@ pub use routes::router;
 pub const MAX_TEXT: usize = 4000;
 
 /// A room, as one user sees it.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Room {
     /// Its id.
     pub id: Uuid,
@@ -30,11 +31,12 @@ pub struct Room {
 }
 
 /// A stored message with its sender.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Message {
     /// Its id.
     pub id: Uuid,
     /// The sender's own id for it.
+    #[schema(required = true)]
     pub client_id: Option<String>,
     /// The sender's account.
     pub user_id: Uuid,
@@ -43,6 +45,7 @@ pub struct Message {
     /// What was said.
     pub text: String,
     /// The trace it was sent in.
+    #[schema(required = true)]
     pub traceparent: Option<String>,
     /// When it was stored.
     pub sent_at: DateTime<Utc>,

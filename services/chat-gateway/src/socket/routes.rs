@@ -1,13 +1,13 @@
 //! `/ws`: the upgrade.
 
-use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use service::openapi::ProblemDocument;
 use service::problem::Problem;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::protocol::{BEARER, MAX_FRAME, SUBPROTOCOL};
 use super::{Refused, connection};
@@ -19,10 +19,26 @@ use crate::metrics;
 const HARD_LIMIT: usize = 4 * MAX_FRAME;
 
 /// The routes of this capability.
-pub fn router() -> Router<Gateway> {
-    Router::new().route("/ws", get(upgrade))
+pub fn router() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().routes(routes!(upgrade))
 }
 
+/// Open a WebSocket
+///
+/// Of the subprotocol `glasshouse.v1`. The token is offered as another one, `bearer.`
+/// and the token, or sent in the first frame.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "rooms",
+    operation_id = "open_websocket",
+    security(()),
+    responses(
+        (status = 101, description = "It is open"),
+        (status = 426, description = "Not an upgrade to a WebSocket",
+            body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
 async fn upgrade(
     State(gateway): State<Gateway>,
     headers: HeaderMap,

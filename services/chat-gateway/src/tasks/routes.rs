@@ -1,15 +1,17 @@
 //! `/api/tasks…`: the page's way to todo-api, with the user's own token. What
 //! changes here is announced to all of the user's sockets.
 
+use axum::Json as Answer;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{delete, get, post};
-use axum::{Json as Answer, Router};
 use serde_json::value::{RawValue, to_raw_value};
 use service::auth::User;
 use service::http::Path;
+use service::openapi::ProblemDocument;
+use utoipa::{IntoParams, IntoResponses};
+use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::Operation;
@@ -22,16 +24,52 @@ const MAX_QUERY: usize = 2048;
 const MAX_BODY: usize = 64 * 1024;
 
 /// The routes of this capability.
-pub fn router() -> Router<Gateway> {
-    Router::new()
-        .route("/api/tasks", get(list).post(create))
-        .route("/api/tasks/{id}", delete(remove))
-        .route("/api/tasks/{id}/complete", post(complete))
-        .route("/api/tasks/{id}/reopen", post(reopen))
+pub fn router() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(remove))
+        .routes(routes!(complete))
+        .routes(routes!(reopen))
 }
 
 type Task = Answer<Box<RawValue>>;
 
+/// The task that a path names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only its documentation is used")]
+struct TaskId {
+    /// The task
+    id: Uuid,
+}
+
+/// What else can be answered for todo-api.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its documentation is used")]
+enum TaskRefused {
+    /// As todo-api says.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] ProblemDocument),
+    /// todo-api answered what makes no sense.
+    #[response(status = 502, content_type = "application/problem+json")]
+    Broken(#[to_schema] ProblemDocument),
+}
+
+/// List tasks
+///
+/// The query string is passed on.
+#[utoipa::path(
+    get,
+    path = "/api/tasks",
+    tag = "tasks",
+    operation_id = "list_tasks",
+    responses(
+        TaskRefused,
+        (status = 200, description = "A page of tasks", body = Object),
+        (status = 422, description = "The query is not one of todo-api's",
+            body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
 async fn list(
     State(gateway): State<Gateway>,
     user: User,
@@ -50,6 +88,15 @@ async fn list(
     ))
 }
 
+/// Create a task
+#[utoipa::path(
+    post,
+    path = "/api/tasks",
+    tag = "tasks",
+    operation_id = "create_task",
+    request_body(content = Object, description = "A new task as todo-api takes it"),
+    responses(TaskRefused, (status = 201, description = "The task", body = Object))
+)]
 async fn create(
     State(gateway): State<Gateway>,
     user: User,
@@ -67,6 +114,15 @@ async fn create(
     Ok((StatusCode::CREATED, Answer(task)))
 }
 
+/// Complete a task
+#[utoipa::path(
+    post,
+    path = "/api/tasks/{id}/complete",
+    tag = "tasks",
+    operation_id = "complete_task",
+    params(TaskId),
+    responses(TaskRefused, (status = 200, description = "The task", body = Object))
+)]
 async fn complete(
     State(gateway): State<Gateway>,
     user: User,
@@ -77,6 +133,15 @@ async fn complete(
     Ok(Answer(task))
 }
 
+/// Reopen a task
+#[utoipa::path(
+    post,
+    path = "/api/tasks/{id}/reopen",
+    tag = "tasks",
+    operation_id = "reopen_task",
+    params(TaskId),
+    responses(TaskRefused, (status = 200, description = "The task", body = Object))
+)]
 async fn reopen(
     State(gateway): State<Gateway>,
     user: User,
@@ -87,6 +152,15 @@ async fn reopen(
     Ok(Answer(task))
 }
 
+/// Delete a task
+#[utoipa::path(
+    delete,
+    path = "/api/tasks/{id}",
+    tag = "tasks",
+    operation_id = "delete_task",
+    params(TaskId),
+    responses(TaskRefused, (status = 204, description = "It is gone"))
+)]
 async fn remove(
     State(gateway): State<Gateway>,
     user: User,

@@ -33,7 +33,11 @@ impl Gateway {
 
     /// With more in its environment.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let parts = SystemBuilder::new().await;
+        Self::start_on(SystemBuilder::new().await, variables).await
+    }
+
+    /// On a database that is there already.
+    pub(crate) async fn start_on(parts: SystemBuilder, variables: &[(&str, &str)]) -> Self {
         let service = Self::launch(&parts, variables).await;
         Self {
             parts,

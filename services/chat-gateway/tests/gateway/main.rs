@@ -5,5 +5,6 @@ mod accounts;
 mod alerts;
 mod client;
 mod instances;
+mod migrations;
 mod notifications;
 mod rooms;

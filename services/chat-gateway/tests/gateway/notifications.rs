@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::client::{Gateway, Person, socket};
 
 /// As the worker sends it.
-async fn remind(gateway: &Gateway, who: &Person, title: &str) -> Record {
+pub(crate) async fn remind(gateway: &Gateway, who: &Person, title: &str) -> Record {
     let now = Utc::now();
     let event = Notification {
         id: Uuid::now_v7(),
@@ -48,7 +48,7 @@ async fn send(gateway: &Gateway, record: &Record) {
     kafka.send(&topic, record).await;
 }
 
-async fn counted(gateway: &Gateway, status: &str, count: f64) {
+pub(crate) async fn counted(gateway: &Gateway, status: &str, count: f64) {
     let what = format!("{count} notifications {status}");
     eventually(&what, || async {
         let samples = gateway.service.metrics().await;

@@ -12,7 +12,8 @@
 //! - it cannot be told ([`Resolution::Ambiguous`]): a handle that the sender only
 //!   claims belongs to another customer, or a merge would give a customer more
 //!   handles than a person has. Then the message stays with whom its sender's own
-//!   handle says, and a row in `identity_reviews` is for a person to decide.
+//!   handle says, and a row in `identity_reviews` is for a person to decide
+//!   (`glasshouse reviews`); those whom they find to be one become so by [`unite`].
 //!
 //! A claim that leads nowhere is not kept: whoever types an address into a form
 //! shall not be taken for its owner later.
@@ -27,4 +28,4 @@ mod resolve;
 mod store;
 
 pub(crate) use handle::{Handle, InvalidHandle};
-pub(crate) use resolve::{Handles, Identity, Resolution, resolve};
+pub(crate) use resolve::{Handles, Identity, Resolution, resolve, unite};

@@ -104,6 +104,27 @@ pub(crate) async fn resolve(
     Ok(identity)
 }
 
+/// Makes one customer of the two that a person has found to be the same, by the
+/// oldest decision that is not carried out, and keeps it from others until the end of
+/// the transaction. None if there is no such decision.
+pub(crate) async fn unite(tx: &mut PgConnection) -> Result<Option<Identity>, HandlerError> {
+    let Some(review) = store::decided(tx).await? else {
+        return Ok(None);
+    };
+    let before = store::current(tx, review).await?;
+    let names = before.iter().map(|id| format!("customer:{id}"));
+    if !store::lock(tx, names.collect(), true).await? {
+        return Err(busy());
+    }
+    // Not before the locks: a message that holds them may be about to ask again.
+    let is_ours = store::answered(tx, review).await?;
+    if !is_ours || store::current(tx, review).await? != before {
+        return Err(busy());
+    }
+    let customers: Vec<Uuid> = before.into_iter().collect();
+    join(tx, &customers, &[]).await.map(Some)
+}
+
 impl Identity {
     fn of(customer: Uuid, resolution: Resolution) -> Self {
         Self {

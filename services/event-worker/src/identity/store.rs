@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::handle::Handle;
 use super::resolve::Doubt;
 use crate::metrics::{
-    CUSTOMER_CREATE, CUSTOMER_MERGE, HANDLES_COUNT, HANDLES_FIND, HANDLES_LINK, IDENTITY_LOCK,
-    IDENTITY_REVIEW,
+    CUSTOMER_CREATE, CUSTOMER_MERGE, CUSTOMERS_CURRENT, HANDLES_COUNT, HANDLES_FIND, HANDLES_LINK,
+    IDENTITY_ANSWERED, IDENTITY_DECIDED, IDENTITY_LOCK, IDENTITY_REVIEW,
 };
 
 /// Kinds and values, as the arrays that one statement takes.
@@ -163,4 +163,56 @@ pub(super) async fn review(
         )
         .await
         .map(drop)
+}
+
+/// Two customers who may be one.
+pub(super) type Review = (Uuid, Uuid);
+
+/// The oldest review by which two are the same.
+pub(super) async fn decided(tx: &mut PgConnection) -> Result<Option<Review>, sqlx::Error> {
+    IDENTITY_DECIDED
+        .run(
+            sqlx::query_as(
+                "SELECT customer_id, candidate_id FROM identity_reviews
+                 WHERE decision = 'same' ORDER BY decided_at LIMIT 1",
+            )
+            .fetch_optional(tx),
+        )
+        .await
+}
+
+/// Who the two are by now.
+pub(super) async fn current(
+    tx: &mut PgConnection,
+    review: Review,
+) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let ids: Vec<Uuid> = CUSTOMERS_CURRENT
+        .run(
+            sqlx::query_scalar(
+                "SELECT coalesce(merged_into, id) FROM customers WHERE id = ANY($1)",
+            )
+            .bind(vec![review.0, review.1])
+            .fetch_all(tx),
+        )
+        .await?;
+    Ok(ids.into_iter().collect())
+}
+
+/// Deletes a review by which two are the same, and the same question the other way
+/// round. False if it is not there any more.
+pub(super) async fn answered(tx: &mut PgConnection, review: Review) -> Result<bool, sqlx::Error> {
+    let done = IDENTITY_ANSWERED
+        .run(
+            sqlx::query(
+                "DELETE FROM identity_reviews
+                 WHERE customer_id = ANY($1) AND candidate_id = ANY($1)
+                   AND EXISTS (SELECT FROM identity_reviews
+                               WHERE customer_id = ANY($1) AND candidate_id = ANY($1)
+                                 AND decision = 'same')",
+            )
+            .bind(vec![review.0, review.1])
+            .execute(tx),
+        )
+        .await?;
+    Ok(done.rows_affected() > 0)
 }

@@ -104,6 +104,27 @@ async fn ticket(
     identity: &Identity,
     message: &Message,
 ) -> Result<(Ticket, bool), HandlerError> {
+    let kept = absorb(tx, identity).await?;
+    let priority = priority(message.channel, message.subject.as_deref(), &message.text);
+    if let Some(mut ticket) = kept {
+        if message.received_at - ticket.last_message_at <= TimeDelta::days(SILENCE_DAYS) {
+            ticket.priority = ticket.priority.max(priority);
+            ticket.last_message_at = ticket.last_message_at.max(message.received_at);
+            store::go_on(tx, &ticket).await?;
+            return Ok((ticket, false));
+        }
+        store::close(tx, ticket.id).await?;
+    }
+    let ticket = store::open(tx, identity.customer, message, priority).await?;
+    Ok((ticket, true))
+}
+
+/// Gives the customer the tickets of those who have become it; answers with the one
+/// that is open, if there is one.
+pub(super) async fn absorb(
+    tx: &mut PgConnection,
+    identity: &Identity,
+) -> Result<Option<Ticket>, sqlx::Error> {
     let customers = [&[identity.customer], &identity.absorbed[..]].concat();
     let mut open = store::find(tx, &customers).await?.into_iter();
     let mut kept = open.next();
@@ -125,18 +146,7 @@ async fn ticket(
         )
         .await?;
     }
-    let priority = priority(message.channel, message.subject.as_deref(), &message.text);
-    if let Some(mut ticket) = kept {
-        if message.received_at - ticket.last_message_at <= TimeDelta::days(SILENCE_DAYS) {
-            ticket.priority = ticket.priority.max(priority);
-            ticket.last_message_at = ticket.last_message_at.max(message.received_at);
-            store::go_on(tx, &ticket).await?;
-            return Ok((ticket, false));
-        }
-        store::close(tx, ticket.id).await?;
-    }
-    let ticket = store::open(tx, identity.customer, message, priority).await?;
-    Ok((ticket, true))
+    Ok(kept)
 }
 
 /// The acknowledgement: who answers for real comes later.

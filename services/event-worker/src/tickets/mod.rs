@@ -14,7 +14,9 @@ mod handler;
 mod message;
 mod priority;
 mod retention;
+mod reviews;
 mod store;
 
 pub(crate) use handler::Handler;
 pub(crate) use retention::forget;
+pub(crate) use reviews::carry_out;

@@ -19,7 +19,11 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
-        let parts = SystemBuilder::new().await;
+        Self::start_on(SystemBuilder::new().await).await
+    }
+
+    /// On a database that is there already.
+    pub(crate) async fn start_on(parts: SystemBuilder) -> Self {
         let worker = parts.event_worker().start().await;
         let pool = parts.database("event-worker").pool().await;
         let kafka = Kafka::new(&parts.backing.kafka);

@@ -4,5 +4,6 @@
 
 mod clock;
 mod fixture;
+mod migrations;
 mod planning;
 mod workers;

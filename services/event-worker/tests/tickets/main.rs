@@ -7,4 +7,5 @@ mod fixture;
 mod identity;
 mod personal_data;
 mod retention;
+mod reviews;
 mod storm;

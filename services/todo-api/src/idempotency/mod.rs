@@ -29,8 +29,8 @@ pub(crate) struct Once {
         rename = "Idempotency-Key",
         nullable = false,
         min_length = 1,
-        max_length = 257,
-        pattern = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--:<-\[\]-~]+)$"#,
+        max_length = 512,
+        pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})$"#,
         example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\""
     )]
     idempotency_key: Option<String>,

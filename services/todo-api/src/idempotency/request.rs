@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     AppState, Error,
-    metrics::{IDEMPOTENCY_CLAIM, IDEMPOTENCY_COMMIT, IDEMPOTENCY_KEEP},
+    metrics::{IDEMPOTENCY_CLAIM, IDEMPOTENCY_COMMIT, IDEMPOTENCY_KEEP, operation_done},
     store::Unit,
 };
 
@@ -111,14 +111,14 @@ async fn once(
     if !response.status().is_success() {
         // Nothing was done, so that nothing is kept: sent again, the request is
         // judged anew.
-        if let Some(transaction) = unit.into_inner() {
+        if let Some((transaction, _)) = unit.into_inner() {
             transaction.rollback().await;
         }
         Outcome::Released.happened();
         return Ok(response);
     }
     let (kept, response) = copy(response, fingerprint).await?;
-    let Some(mut transaction) = unit.into_inner() else {
+    let Some((mut transaction, done)) = unit.into_inner() else {
         let cause = "something holds on to the transaction";
         return Err(Error::Database(sqlx::Error::Protocol(cause.to_owned())).into());
     };
@@ -136,6 +136,7 @@ async fn once(
     }
     let committed = IDEMPOTENCY_COMMIT.run(transaction.commit()).await;
     committed.map_err(|error| store.failed(error))?;
+    done.into_iter().for_each(operation_done);
     Outcome::Executed.happened();
     Ok(response)
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    domain::{Description, Invalid, Tag, TimeZone, Title, parse_moment},
+    domain::{Description, Invalid, Moment, Tag, TimeZone, Title, parse_moment},
     fields::Fields,
     recurrence::{self, NewRecurrenceBody, Recurrence, RecurrenceBody, Scope},
     reminders::{self, NewReminderBody, ReminderBody},
@@ -23,31 +23,25 @@ use crate::{Error, metrics::Feature};
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTaskBody {
     /// What is to be done.
-    #[schema(
-        required = true,
-        nullable = false,
-        min_length = 1,
-        max_length = 200,
-        example = "Buy milk"
-    )]
+    #[schema(required = true, nullable = false, value_type = Title)]
     title: Option<String>,
     /// More about it.
-    #[schema(max_length = 4000)]
+    #[schema(value_type = Option<Description>)]
     description: Option<String>,
     /// How urgent it is; `normal` unless given.
     #[schema(value_type = Option<Priority>)]
     priority: Option<String>,
-    /// Labels, each 1 to 32 of a-z, 0-9 and -.
-    #[schema(max_items = 20, example = json!(["home"]))]
+    /// Labels.
+    #[schema(value_type = Option<Vec<Tag>>, max_items = 20)]
     tags: Option<Vec<String>>,
     /// When it should be done.
-    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[schema(value_type = Option<Moment>)]
     due_at: Option<String>,
     /// When to be reminded.
     #[schema(max_items = 10)]
     reminders: Option<Vec<NewReminderBody>>,
-    /// The IANA time zone in which to show it.
-    #[schema(example = "Europe/Berlin")]
+    /// The time zone in which to show it.
+    #[schema(value_type = Option<TimeZone>)]
     time_zone: Option<String>,
     recurrence: Option<NewRecurrenceBody>,
 }
@@ -59,11 +53,11 @@ pub(super) struct NewTaskBody {
 pub(super) struct TaskPatchBody {
     /// What is to be done.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<Title>, nullable = false)]
     title: Option<Option<String>>,
     /// More about it.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 4000)]
+    #[schema(value_type = Option<Description>)]
     description: Option<Option<String>>,
     /// How urgent it is.
     #[serde(default, deserialize_with = "present")]
@@ -71,20 +65,20 @@ pub(super) struct TaskPatchBody {
     priority: Option<Option<String>>,
     /// Labels, all of them.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Vec<String>>, nullable = false, max_items = 20)]
+    #[schema(value_type = Option<Vec<Tag>>, nullable = false, max_items = 20)]
     tags: Option<Option<Vec<String>>>,
     /// When it should be done. Reminders before that move with it.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[schema(value_type = Option<Moment>)]
     due_at: Option<Option<String>>,
     /// When to be reminded, all of it. A reminder that is there already stays what
     /// it is.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<NewReminderBody>>, nullable = false, max_items = 10)]
     reminders: Option<Option<Vec<NewReminderBody>>>,
-    /// The IANA time zone in which to show it.
+    /// The time zone in which to show it.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<TimeZone>)]
     time_zone: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<NewRecurrenceBody>)]

@@ -1,7 +1,8 @@
 //! The values a task is made of. Each is parsed once, at the edge; inside, a
 //! value is valid.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use utoipa::ToSchema;
 
 use super::zone;
 
@@ -19,8 +20,34 @@ fn invalid<T>(code: &'static str, message: impl Into<String>) -> Result<T, Inval
     })
 }
 
-/// What is to be done, in 1 to 200 characters on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Values that are texts, and what they have in common. Their schemas say what
+/// `parse` takes, exactly.
+macro_rules! texts {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// From the database, where only parsed ones go.
+            pub(super) fn stored(text: String) -> Self {
+                Self(text)
+            }
+
+            pub(super) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+texts!(Title, Description, Tag, TimeZone);
+
+/// What is to be done: on one line, and not only spaces.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 200,
+    // No control characters, and one that is no space.
+    pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000- \u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$",
+    example = "Buy milk"
+)]
 pub(super) struct Title(String);
 
 impl Title {
@@ -28,29 +55,22 @@ impl Title {
 
     /// Space around it is not part of it.
     pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        match text.chars().count() {
-            0 => invalid("required", "must not be empty"),
-            length if length > Self::MAX => invalid("too_long", "must have at most 200 characters"),
+        if text.chars().count() > Self::MAX {
+            return invalid("too_long", "must have at most 200 characters");
+        }
+        match text.trim() {
+            "" => invalid("required", "must not be empty"),
             _ if text.chars().any(char::is_control) => {
                 invalid("invalid_character", "must not contain control characters")
             }
-            _ => Ok(Self(text.to_owned())),
+            title => Ok(Self(title.to_owned())),
         }
-    }
-
-    /// From the database, where only parsed ones go.
-    pub(super) fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
-/// More about the task, in up to 4000 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// More about the task, on any number of lines.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(max_length = 4000, pattern = r"^[^\u0000]*$")]
 pub(super) struct Description(String);
 
 impl Description {
@@ -66,18 +86,16 @@ impl Description {
         }
         Ok(Self(text.to_owned()))
     }
-
-    pub(super) fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-/// A label: 1 to 32 of `a-z`, `0-9` and `-`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A label.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 32,
+    pattern = "^[a-z0-9-]+$",
+    example = "home"
+)]
 pub(super) struct Tag(String);
 
 impl Tag {
@@ -95,18 +113,16 @@ impl Tag {
             _ => Ok(Self(text.to_owned())),
         }
     }
-
-    pub(super) fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-/// An IANA time zone, such as `Europe/Berlin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The name of an IANA time zone, in any case.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(
+    format = "iana-time-zone",
+    min_length = 1,
+    max_length = 64,
+    example = "Europe/Berlin"
+)]
 pub(super) struct TimeZone(String);
 
 impl TimeZone {
@@ -119,17 +135,18 @@ impl TimeZone {
             ),
         }
     }
-
-    pub(super) fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-/// A moment in RFC 3339, kept to the microsecond as the database does.
+/// A date and time with its offset from UTC (RFC 3339), from 1970 to 9999.
+#[derive(ToSchema)]
+#[schema(format = DateTime, pattern = "^(19[7-9][0-9]|[2-9][0-9]{3})-", example = "2026-11-21T09:00:00Z")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Moment(String);
+
+/// The last one that is written with four digits.
+const LAST_MICROSECOND: i64 = 253_402_300_800_000_000 - 1;
+
+/// Reads a [`Moment`], and keeps it to the microsecond as the database does.
 pub(super) fn parse_moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
     let Ok(moment) = DateTime::parse_from_rfc3339(text) else {
         return invalid(
@@ -137,9 +154,11 @@ pub(super) fn parse_moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
             "must be a date and time in RFC 3339, such as 2026-11-21T09:00:00Z",
         );
     };
-    // By way of microseconds, in which a leap second is the next second.
-    match DateTime::from_timestamp_micros(moment.timestamp_micros()) {
-        Some(moment) if (0..253_402_300_800).contains(&moment.timestamp()) => Ok(moment),
+    // By way of microseconds, in which a leap second is the next second. Where
+    // clocks are behind, the year 9999 ends after the last moment there is.
+    let micros = moment.timestamp_micros().min(LAST_MICROSECOND);
+    match DateTime::from_timestamp_micros(micros) {
+        Some(read) if (1970..=9999).contains(&moment.year()) => Ok(read),
         _ => invalid("out_of_range", "must be between 1970 and 9999"),
     }
 }
@@ -176,7 +195,9 @@ mod tests {
         assert_eq!(Title::parse("  Buy milk ").unwrap().as_str(), "Buy milk");
         assert_eq!(code(Title::parse(&"ü".repeat(200))), "fine");
         assert_eq!(code(Title::parse(&"ü".repeat(201))), "too_long");
-        assert_eq!(code(Title::parse(" \t ")), "required");
+        assert_eq!(code(Title::parse(&" ".repeat(201))), "too_long");
+        assert_eq!(code(Title::parse(" \u{3000} ")), "required");
+        assert_eq!(code(Title::parse("a\n")), "invalid_character");
         assert_eq!(code(Title::parse("a\0b")), "invalid_character");
         assert_eq!(code(Title::parse("a\nb")), "invalid_character");
     }
@@ -230,10 +251,9 @@ mod tests {
             assert_eq!(code(parse_moment(text)), "malformed", "{text}");
         }
         assert_eq!(code(parse_moment("0000-01-01T00:00:00Z")), "out_of_range");
-        assert_eq!(
-            code(parse_moment("9999-12-31T23:59:59-01:00")),
-            "out_of_range"
-        );
+        assert_eq!(code(parse_moment("1969-12-31T23:59:59Z")), "out_of_range");
+        let last = parse_moment("9999-12-31T23:59:59-01:00").unwrap();
+        assert_eq!(last.to_rfc3339(), "9999-12-31T23:59:59.999999+00:00");
     }
 
     #[test]

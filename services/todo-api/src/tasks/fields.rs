@@ -1,3 +1,4 @@
+use serde::{Deserialize, Deserializer};
 use service::problem::FieldError;
 
 use super::domain::Invalid;
@@ -85,4 +86,13 @@ impl Fields {
             Err(Error::Invalid(self.0))
         }
     }
+}
+
+/// A field that may be absent, but not null.
+pub(super) fn not_null<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }

@@ -2,7 +2,8 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use crate::{Error, metrics};
+use super::{store::Edit, task::Task};
+use crate::{Error, Store};
 
 /// What can be done to a task: a metric label and the stem of log events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +72,33 @@ impl Operation {
         }
     }
 
+    /// Changes one task of a user, and logs and counts what became of it.
+    pub(super) async fn change(
+        self,
+        store: &Store,
+        user_id: Uuid,
+        task_id: Uuid,
+        edit: &Edit<'_>,
+    ) -> Result<Task, Error> {
+        let work = async {
+            let (value, changed) = store.change(user_id, task_id, edit).await?;
+            Ok(Done {
+                task_id,
+                changed,
+                value,
+            })
+        };
+        self.attempt(store, user_id, work).await
+    }
+
     /// Runs the operation for a user, and logs and counts what became of it.
     /// `work` answers with the task and whether anything changed.
-    pub(super) async fn attempt<T, F>(self, user_id: Uuid, work: F) -> Result<T, Error>
+    pub(super) async fn attempt<T, F>(
+        self,
+        store: &Store,
+        user_id: Uuid,
+        work: F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = Result<Done<T>, Error>>,
     {
@@ -89,7 +114,7 @@ impl Operation {
                 value,
             }) => {
                 if changed {
-                    metrics::operation_done(self);
+                    store.done(self);
                 }
                 tracing::info!(user_id = %user_id, task_id = %task_id, changed, duration_ms, "{successful}");
                 Ok(value)

@@ -95,7 +95,7 @@ async fn create(
             value: task,
         })
     };
-    let task = Operation::Create.attempt(user.id, work).await?;
+    let task = Operation::Create.attempt(&store, user.id, work).await?;
     let location = format!("/v1/tasks/{}", task.id);
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, TaskAnswer::from(task)).into_response())
@@ -161,10 +161,8 @@ async fn update(
             value,
         })
     };
-    Operation::Update
-        .attempt(user.id, work)
-        .await
-        .map(TaskAnswer::from)
+    let task = Operation::Update.attempt(&store, user.id, work).await?;
+    Ok(task.into())
 }
 
 /// Delete a task
@@ -185,25 +183,19 @@ async fn delete(
     Query(scope): Query<ScopeQuery>,
     expected: IfMatch,
 ) -> Result<StatusCode, Error> {
-    let work = async {
-        let scope = scope.into_scope()?;
-        let apply = |task: &Task| match scope {
+    let scope = scope.into_scope()?;
+    let edit = Edit {
+        change: Change::Deleted,
+        expected: &expected,
+        apply: &|task| match scope {
             Scope::This => Ok(task.clone()),
             Scope::Following => task.without_following(),
-        };
-        let edit = Edit {
-            change: Change::Deleted,
-            expected: &expected,
-            apply: &apply,
-        };
-        store.change(user.id, id, &edit).await?;
-        Ok(Done {
-            task_id: id,
-            changed: true,
-            value: StatusCode::NO_CONTENT,
-        })
+        },
     };
-    Operation::Delete.attempt(user.id, work).await
+    Operation::Delete
+        .change(&store, user.id, id, &edit)
+        .await
+        .map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Complete a task
@@ -223,24 +215,13 @@ async fn complete(
     Path(id): Path<Uuid>,
     expected: IfMatch,
 ) -> Result<TaskAnswer, Error> {
-    let work = async {
-        let apply = |task: &Task| Ok(task.completed(now()));
-        let edit = Edit {
-            change: Change::Completed,
-            expected: &expected,
-            apply: &apply,
-        };
-        let (value, changed) = store.change(user.id, id, &edit).await?;
-        Ok(Done {
-            task_id: id,
-            changed,
-            value,
-        })
+    let edit = Edit {
+        change: Change::Completed,
+        expected: &expected,
+        apply: &|task| Ok(task.completed(now())),
     };
-    Operation::Complete
-        .attempt(user.id, work)
-        .await
-        .map(TaskAnswer::from)
+    let task = Operation::Complete.change(&store, user.id, id, &edit);
+    task.await.map(TaskAnswer::from)
 }
 
 /// Reopen a completed task
@@ -259,24 +240,13 @@ async fn reopen(
     Path(id): Path<Uuid>,
     expected: IfMatch,
 ) -> Result<TaskAnswer, Error> {
-    let work = async {
-        let apply = |task: &Task| Ok(task.reopened());
-        let edit = Edit {
-            change: Change::Reopened,
-            expected: &expected,
-            apply: &apply,
-        };
-        let (value, changed) = store.change(user.id, id, &edit).await?;
-        Ok(Done {
-            task_id: id,
-            changed,
-            value,
-        })
+    let edit = Edit {
+        change: Change::Reopened,
+        expected: &expected,
+        apply: &|task| Ok(task.reopened()),
     };
-    Operation::Reopen
-        .attempt(user.id, work)
-        .await
-        .map(TaskAnswer::from)
+    let task = Operation::Reopen.change(&store, user.id, id, &edit);
+    task.await.map(TaskAnswer::from)
 }
 
 /// The task that a path names.

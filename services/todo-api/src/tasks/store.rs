@@ -19,9 +19,7 @@ use super::{
 };
 use crate::{
     Error, Store,
-    metrics::{
-        TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LOCK, TASK_UPDATE, operation_done,
-    },
+    metrics::{TASK_COMMIT, TASK_DELETE, TASK_GET, TASK_INSERT, TASK_LOCK, TASK_UPDATE},
 };
 
 /// How often a change is tried without a lock. Two writers of one task are rare;
@@ -213,7 +211,7 @@ impl Store {
                         .run(transaction.commit())
                         .await
                         .map_err(|error| self.failed(error))?;
-                    operation_done(Operation::Create);
+                    self.done(Operation::Create);
                 }
                 written
             }

@@ -31,7 +31,11 @@ impl Api {
 
     /// With these variables besides the usual ones.
     pub(crate) async fn start_with(variables: &[(&'static str, &str)]) -> Self {
-        let parts = SystemBuilder::new().await;
+        Self::start_on(SystemBuilder::new().await, variables).await
+    }
+
+    /// On a database that is there already.
+    pub(crate) async fn start_on(parts: SystemBuilder, variables: &[(&'static str, &str)]) -> Self {
         let variables = variables
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
@@ -127,10 +131,15 @@ impl Api {
         self.parts.database("todo-api").pool().await
     }
 
+    /// Every event of any task, once all of them have left the outbox.
+    pub(crate) async fn published(&self) -> Vec<Record> {
+        self.parts.published("todo-api", "todo.tasks.v1").await
+    }
+
     /// Every event about this task, each checked against its schema, once all of
     /// them have left the outbox.
     pub(crate) async fn events(&self, task: &Value) -> Vec<Record> {
-        let mut events = self.parts.published("todo-api", "todo.tasks.v1").await;
+        let mut events = self.published().await;
         events.retain(|event| event.key.as_deref() == task["id"].as_str());
         let schemas = Schemas::load();
         for event in &events {

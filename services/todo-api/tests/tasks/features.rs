@@ -1,9 +1,10 @@
 //! The business metrics, each from the work that it counts.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::eventually;
 
-use super::client::{Api, path};
+use super::client::{Api, answer, path};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_and_every_feature_is_counted_once_for_its_use() {
@@ -40,14 +41,40 @@ async fn every_operation_and_every_feature_is_counted_once_for_its_use() {
         assert_eq!(api.used(name).await, 1.0, "{name}");
     }
 
+    for name in ["export", "import"] {
+        assert_eq!(api.used(name).await, 0.0, "{name}");
+    }
+    let file = user.request(Method::GET, "/v1/tasks/export").send().await;
+    let file = file.expect("a file").text().await.expect("its text");
+    let stranger = api.user();
+    let import = |mode: &str, file: &str| {
+        let path = format!("/v1/tasks/import?mode={mode}");
+        let request = stranger.request(Method::POST, &path);
+        let request = request.header("content-type", "application/x-ndjson");
+        answer(request.body(file.to_owned()))
+    };
+    for mode in ["atomic", "lines"] {
+        let imported = import(mode, &file).await;
+        assert_eq!(imported.status, 200, "{imported:?}");
+    }
+    let refused = import("atomic", "no task").await;
+    assert_eq!(refused.problem(), (422, "validation_failed"));
+    assert_eq!(api.used("export").await, 1.0);
+    assert_eq!(api.used("import").await, 3.0, "also what was refused");
+    let created = api.operations("create").await;
+    assert_eq!(created, 7.0, "one was there to export, and came once");
+    stranger
+        .delete(&stranger.get("/v1/tasks").await.body["items"][0])
+        .await;
+
     user.act(&plain, "complete").await;
     user.act(&plain, "complete").await;
     user.act(&plain, "reopen").await;
     user.act(&plain, "complete").await;
     for (operation, count) in [
-        ("create", 6.0),
+        ("create", 7.0),
         ("update", 5.0),
-        ("delete", 5.0),
+        ("delete", 6.0),
         ("complete", 2.0),
         ("reopen", 1.0),
     ] {
@@ -65,5 +92,5 @@ async fn every_operation_and_every_feature_is_counted_once_for_its_use() {
     let gone = user.get(&path(&plain)).await;
     assert_eq!(gone.status, 200);
     let users = api.service().metrics().await.sum("active_users", &[]);
-    assert_eq!(users, 1.0);
+    assert_eq!(users, 2.0);
 }

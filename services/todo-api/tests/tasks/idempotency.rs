@@ -85,6 +85,62 @@ async fn the_same_request_is_answered_as_before_and_done_once() {
     }
 }
 
+/// An operation counts when it is committed, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_committed_is_not_counted() {
+    let api = Api::start().await;
+    let user = api.user();
+    let pool = api.database().await;
+    let refuse = "
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'not committed'; END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON tasks
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()";
+    let daily = json!({
+        "title": "Daily", "due_at": "2031-01-01T09:00:00Z", "recurrence": {"rule": "FREQ=DAILY"},
+    });
+    let daily = user.create(daily).await;
+    let complete = format!("{}/complete", path(&daily));
+    let lines = "{\"title\": \"one\"}\n{\"title\": \"two\"}\n";
+    let import = || {
+        let import = user.request(Method::POST, "/v1/tasks/import");
+        let import = import.header("content-type", "application/x-ndjson");
+        answer(import.header("idempotency-key", "file").body(lines))
+    };
+    sqlx::raw_sql(refuse)
+        .execute(&pool)
+        .await
+        .expect("a trigger");
+    let counts = || async {
+        (
+            api.operations("create").await,
+            api.operations("complete").await,
+            api.counted("idempotent_requests_total", "outcome", "executed")
+                .await,
+        )
+    };
+    let attempt = || async {
+        [
+            create(&user, "new", "Fine").await.status,
+            answer(keyed(&user, &complete, "done", &Value::Null))
+                .await
+                .status,
+            import().await.status,
+        ]
+    };
+    assert_eq!(attempt().await, [500; 3]);
+    assert_eq!(counts().await, (1.0, 0.0, 0.0));
+    assert_eq!(user.titles("").await, ["Daily"]);
+
+    let accept = sqlx::raw_sql("DROP TRIGGER refuse ON tasks");
+    accept.execute(&pool).await.expect("no trigger");
+    assert_eq!(attempt().await, [201, 200, 200]);
+    // The new one, the next occurrence, and two of the file.
+    assert_eq!(counts().await, (5.0, 1.0, 3.0));
+    assert_eq!(attempt().await, [201, 200, 200]);
+    assert_eq!(counts().await, (5.0, 1.0, 3.0), "replayed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_refused_is_judged_anew() {
     let api = Api::start().await;

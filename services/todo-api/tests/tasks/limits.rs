@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 use testkit::eventually;
 
-use super::client::{Api, answer};
+use super::client::{Api, answer, path};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_too_much_is_told_when_to_go_on_and_others_are_not_held_up() {
@@ -53,6 +53,61 @@ async fn without_a_limit_nothing_is_said_of_one() {
     let fine = user.get("/v1/tasks").await;
     assert_eq!(fine.status, 200);
     assert!(!fine.headers.contains_key("ratelimit"));
+}
+
+/// No task that is as documented is that large: one is made so in the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_too_large_an_event_is_refused_and_never_in_the_outbox() {
+    let api = Api::start().await;
+    let user = api.user();
+    let task = user.titled("Grows").await;
+    assert_eq!(api.events(&task).await.len(), 1);
+    let pool = api.database().await;
+    // What is written for this event would be told, whoever deletes it later.
+    sqlx::raw_sql(
+        "CREATE TABLE written (seq bigint);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO written VALUES (NEW.seq); RETURN NEW; END $$;
+         CREATE TRIGGER note AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION note()",
+    )
+    .execute(&pool)
+    .await
+    .expect("a note of each row");
+    let grown = sqlx::query("UPDATE tasks SET time_zone = repeat('x', 1000000)");
+    grown.execute(&pool).await.expect("a large task");
+
+    let patch = json!({"title": "Grown"});
+    for key in [None, Some("once")] {
+        for request in [
+            user.request(Method::PATCH, &path(&task)).json(&patch),
+            user.request(Method::POST, &format!("{}/complete", path(&task))),
+        ] {
+            let request = match key {
+                Some(key) => request.header("idempotency-key", key),
+                None => request,
+            };
+            let refused = answer(request).await;
+            assert_eq!(refused.problem(), (413, "task_too_large"), "{key:?}");
+        }
+    }
+    let in_bulk = json!({"action": "complete", "tasks": [{"id": task["id"]}]});
+    let in_bulk = user.post("/v1/tasks/bulk", &in_bulk).await;
+    assert_eq!(in_bulk.body["results"][0]["status"], 413);
+    let after = user.get(&path(&task)).await.body;
+    assert_eq!(
+        (&after["title"], &after["version"]),
+        (&task["title"], &task["version"])
+    );
+    let written = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM written");
+    assert_eq!(written.fetch_one(&pool).await.expect("a count"), 0);
+    for operation in ["update", "complete"] {
+        assert_eq!(api.operations(operation).await, 0.0, "{operation}");
+    }
+
+    // The relay goes on with what comes after it.
+    let other = user.titled("Small").await;
+    assert_eq!(api.events(&other).await.len(), 1);
+    assert_eq!(api.events(&task).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,10 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
             "d",
             json!({"priority": "urgent", "due_at": day(3), "reminders": [{"at": day(2)}]}),
         ),
-        ("e", json!({"tags": ["home"], "due_at": day(3)})),
+        (
+            "e",
+            json!({"tags": ["home"], "due_at": day(3), "recurrence": {"rule": "FREQ=DAILY;COUNT=2"}}),
+        ),
     ] {
         let mut body = body;
         body["title"] = json!(title);
@@ -36,6 +39,9 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
             user.act(&task, "complete").await;
         }
     }
+    // With the end of "e" its next occurrence came; the others are done with.
+    user.delete(&user.get("/v1/tasks?limit=1").await.body["items"][0])
+        .await;
     // Newest first.
     for (query, expected) in [
         ("", "e d c b a f"),
@@ -54,6 +60,10 @@ async fn each_filter_and_every_combination_lets_through_what_passes_all_of_them(
         ("priority=low,urgent", "d a"),
         ("has_reminder=true", "d"),
         ("has_reminder=false&status=open", "c a f"),
+        ("recurring=true", "e"),
+        ("recurring=false", "d c b a f"),
+        ("recurring=true&status=open", ""),
+        ("recurring=false&tags_any=home", "b a"),
         ("overdue=true", "f"),
         ("overdue=false&priority=low", "a"),
         ("due_before=2031-01-02T12:00:00Z", "b f"),

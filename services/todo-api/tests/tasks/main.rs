@@ -10,6 +10,7 @@ mod features;
 mod idempotency;
 mod limits;
 mod listing;
+mod migrations;
 mod orders;
 mod overload;
 mod recurrence;

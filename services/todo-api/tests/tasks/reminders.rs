@@ -75,7 +75,7 @@ async fn a_task_has_several_at_moments_and_before_it_is_due_shown_in_its_zone() 
     assert_eq!(moved["reminders"][1]["id"], reminders[1]["id"]);
     assert_eq!(moved["reminders"][1]["fires_at"], "2031-04-01T10:00:00Z");
     // A list replaces the list, but not what is in both.
-    let list = json!({"reminders": [{"minutes_before_due": 120}, {"minutes_before_due": 5}]});
+    let list = json!({"reminders": [{"minutes_before_due": 120.0}, {"minutes_before_due": 5}]});
     let replaced = user.patch(&task, &list).await.body;
     assert_eq!(replaced["reminders"][0], moved["reminders"][1]);
     assert_eq!(replaced["reminders"][1]["fires_at"], "2031-04-01T11:55:00Z");
@@ -155,31 +155,40 @@ async fn what_will_not_do_is_refused_and_changes_nothing() {
         .create(json!({"title": "x", "reminders": [{"at": "2031-01-01T00:00:00Z"}]}))
         .await;
     let reminder = &task["reminders"][0];
-    for (body, field, code) in [
-        (json!({}), "at", "one_of"),
-        (json!({"at": "2001-01-01T00:00:00Z"}), "at", "in_the_past"),
+    let (invalid, conflict) = ((422, "validation_failed"), (409, "conflict"));
+    for (body, problem, field, code) in [
+        (json!({}), invalid, "at", "one_of"),
+        (json!({"at": null}), invalid, "at", "wrong_type"),
+        (
+            json!({"at": "2001-01-01T00:00:00Z"}),
+            conflict,
+            "at",
+            "in_the_past",
+        ),
         (
             json!({"minutes_before_due": 5}),
+            conflict,
             "minutes_before_due",
             "requires_due_at",
         ),
         (
             json!({"minutes_before_due": 9_999_999}),
+            invalid,
             "minutes_before_due",
             "out_of_range",
         ),
     ] {
         let refused = set(&user, &task, body.clone()).await;
-        assert_eq!(refused.problem(), (422, "validation_failed"), "{body}");
+        assert_eq!(refused.problem(), problem, "{body}");
         let error = &refused.body["errors"][0];
         assert_eq!(
             (&error["field"], &error["code"]),
             (&json!(field), &json!(code))
         );
     }
-    for until in ["2001-01-01T00:00:00Z", "soon"] {
+    for (until, problem) in [("2001-01-01T00:00:00Z", conflict), ("soon", invalid)] {
         let refused = snooze(&user, &task, reminder, until).await;
-        assert_eq!(refused.problem(), (422, "validation_failed"), "{until}");
+        assert_eq!(refused.problem(), problem, "{until}");
     }
     for foreign in [
         set(&stranger, &task, json!({"at": "2031-01-01T00:00:00Z"})).await,
@@ -199,7 +208,8 @@ async fn what_will_not_do_is_refused_and_changes_nothing() {
         assert_eq!(added.status, 200, "{number}");
     }
     let eleventh = set(&user, &task, json!({"at": "2031-01-01T00:00:00Z"})).await;
-    assert_eq!(eleventh.body["errors"][0]["code"], "too_many");
+    assert_eq!(eleventh.problem(), conflict);
+    assert_eq!(eleventh.body["errors"][0]["code"], "no_room");
     let reminders = vec![json!({"at": "2031-01-01T00:00:00Z"}); 11];
     let refused = user
         .post("/v1/tasks", &json!({"title": "x", "reminders": reminders}))

@@ -1,18 +1,35 @@
 use events::contracts::Change;
-use serde::{Deserialize, Serialize};
 use service::problem::FieldError;
 use utoipa::ToSchema;
 
 use super::super::{
     Operation,
     domain::{Invalid, Tag, now},
-    task::Task,
+    task::{Patch, Task},
 };
 use crate::Error;
 
-/// What is done to each task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What is done to each task, and needs no tag.
+#[derive(ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum PlainAction {
+    Complete,
+    Reopen,
+    Delete,
+}
+
+/// What is done to each task with a tag.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum TagAction {
+    AddTag,
+    RemoveTag,
+}
+
+/// What is done to each task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Complete,
     Reopen,
@@ -73,22 +90,27 @@ impl Action {
 
     /// What becomes of a task.
     pub(super) fn apply(&self, task: &Task) -> Result<Task, Error> {
-        let mut after = task.clone();
+        let mut tags = task.tags.clone();
         match self {
             Self::Complete => return Ok(task.completed(now())),
             Self::Reopen => return Ok(task.reopened()),
-            Self::Delete => {}
-            Self::AddTag(tag) if task.tags.contains(tag) => {}
-            Self::AddTag(_) if task.tags.len() >= Tag::MOST => {
+            Self::Delete => return Ok(task.clone()),
+            Self::AddTag(tag) if tags.contains(tag) => {}
+            Self::AddTag(_) if tags.len() >= Tag::MOST => {
                 let message = "the task has 20 tags already";
                 return Err(Error::Invalid(vec![FieldError::new(
-                    "tag", "too_many", message,
+                    "tag", "no_room", message,
                 )]));
             }
-            Self::AddTag(tag) => after.tags.push(tag.clone()),
-            Self::RemoveTag(tag) => after.tags.retain(|other| other != tag),
+            Self::AddTag(tag) => tags.push(tag.clone()),
+            Self::RemoveTag(tag) => tags.retain(|other| other != tag),
         }
-        Ok(after)
+        // As by itself: of a series, this one is changed.
+        let patch = Patch {
+            tags: Some(tags),
+            ..Patch::default()
+        };
+        task.patched(&patch, now())
     }
 }
 

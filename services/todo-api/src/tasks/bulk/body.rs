@@ -1,37 +1,86 @@
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
-use service::problem::{FieldError, Problem};
-use utoipa::ToSchema;
+use service::{
+    openapi::ProblemDocument,
+    problem::{FieldError, Problem},
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use uuid::Uuid;
 
 use super::{
     super::{
         domain::{Invalid, Tag},
-        fields::Fields,
+        fields::{Fields, not_null},
         version::IfMatch,
     },
-    action::{Action, Kind},
+    action::{Action, Kind, PlainAction, TagAction},
 };
-use crate::{Error, openapi::ProblemDocument};
+use crate::Error;
 
 /// Most tasks in one request.
 const MOST: usize = 100;
+const LONGEST_IF_MATCH: usize = 100;
 
-/// One change to many tasks.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = BulkChange)]
+/// One change to many tasks, as it is sent: documented as [`BulkChange`].
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BulkBody {
-    /// What is done to each.
-    #[schema(required = true, nullable = false, value_type = Kind)]
     action: Option<String>,
-    /// The tag to add or to remove; only with these actions.
-    #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9-]+$")]
+    #[serde(default, deserialize_with = "not_null")]
     tag: Option<String>,
-    /// The tasks, each once.
-    #[schema(required = true, nullable = false, min_items = 1, max_items = 100)]
     tasks: Option<Vec<BulkTaskBody>>,
+}
+
+/// One change to many tasks.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum BulkChange {
+    Plain(PlainBulkChange),
+    Tag(TagBulkChange),
+}
+
+/// A change that needs no tag.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct PlainBulkChange {
+    /// What is done to each.
+    action: PlainAction,
+    /// The tasks, one after the other.
+    #[schema(min_items = 1, max_items = 100)]
+    tasks: Vec<BulkTaskBody>,
+}
+
+/// A tag for many tasks, or for none of them.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct TagBulkChange {
+    /// What is done to each.
+    action: TagAction,
+    tag: Tag,
+    /// The tasks, one after the other.
+    #[schema(min_items = 1, max_items = 100)]
+    tasks: Vec<BulkTaskBody>,
+}
+
+impl PartialSchema for BulkBody {
+    fn schema() -> RefOr<Schema> {
+        BulkChange::schema()
+    }
+}
+
+impl ToSchema for BulkBody {
+    fn name() -> std::borrow::Cow<'static, str> {
+        BulkChange::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        BulkChange::schemas(schemas);
+    }
 }
 
 /// One of the tasks.
@@ -95,21 +144,24 @@ impl BulkBody {
 }
 
 fn read_tasks(fields: &mut Fields, raw: Vec<BulkTaskBody>) -> Vec<(Uuid, IfMatch)> {
-    let mut seen = HashSet::new();
     let mut tasks = Vec::with_capacity(raw.len());
     for (index, task) in raw.into_iter().enumerate() {
-        let field = format!("tasks[{index}].id");
-        let id = fields.required(&field, task.id, |text| {
+        let id = fields.required(&format!("tasks[{index}].id"), task.id, |text| {
             Uuid::parse_str(&text).map_err(|_| Invalid {
                 code: "malformed",
                 message: "must be a UUID".to_owned(),
             })
         });
-        match id {
-            Some(id) if seen.insert(id) => tasks.push((id, IfMatch::of(task.if_match.as_deref()))),
-            Some(_) => fields.add(FieldError::new(field, "duplicate", "is there twice")),
-            None => {}
+        if task
+            .if_match
+            .as_ref()
+            .is_some_and(|tags| tags.chars().count() > LONGEST_IF_MATCH)
+        {
+            let message = format!("must have at most {LONGEST_IF_MATCH} characters");
+            let field = format!("tasks[{index}].if_match");
+            fields.add(FieldError::new(field, "too_long", message));
         }
+        tasks.extend(id.map(|id| (id, IfMatch::of(task.if_match.as_deref()))));
     }
     tasks
 }
@@ -208,12 +260,12 @@ mod tests {
             &[("tag", "not_allowed"), ("tasks", "required")],
         );
         expect(
-            json!({"action": "add_tag", "tasks": [{"id": "7"}, {"id": id}, {"id": id}, {}]}),
+            json!({"action": "add_tag", "tasks": [{"id": "7"}, {"id": id, "if_match": "x".repeat(101)}, {}]}),
             &[
                 ("tag", "required"),
                 ("tasks[0].id", "malformed"),
-                ("tasks[2].id", "duplicate"),
-                ("tasks[3].id", "required"),
+                ("tasks[1].if_match", "too_long"),
+                ("tasks[2].id", "required"),
             ],
         );
         let many: Vec<_> = (0..101).map(|_| json!({"id": Uuid::now_v7()})).collect();

@@ -6,7 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    super::{operation::Done, store::Edit, version::IfMatch},
+    super::{store::Edit, version::IfMatch},
     action::Action,
     body::{BulkAnswer, BulkBody, BulkResult},
 };
@@ -61,18 +61,11 @@ async fn change(
     expected: &IfMatch,
     action: &Action,
 ) -> Result<Option<i64>, Error> {
-    let work = async {
-        let edit = Edit {
-            change: action.change(),
-            expected,
-            apply: &|task| action.apply(task),
-        };
-        let (task, changed) = store.change(owner, id, &edit).await?;
-        Ok(Done {
-            task_id: id,
-            changed,
-            value: (*action != Action::Delete).then_some(task.version),
-        })
+    let edit = Edit {
+        change: action.change(),
+        expected,
+        apply: &|task| action.apply(task),
     };
-    action.operation().attempt(owner, work).await
+    let task = action.operation().change(store, owner, id, &edit).await?;
+    Ok((*action != Action::Delete).then_some(task.version))
 }

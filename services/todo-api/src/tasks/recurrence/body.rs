@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    super::{domain::parse_moment, fields::Fields},
+    super::{
+        domain::{Moment, parse_moment},
+        fields::Fields,
+    },
     MOST_EXDATES, NewRecurrence, Recurrence, Rule,
 };
 
@@ -21,12 +24,14 @@ pub(in super::super) struct NewRecurrenceBody {
     #[schema(
         required = true,
         nullable = false,
+        format = "rrule",
+        min_length = 1,
         max_length = 500,
         example = "FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20271231T230000Z"
     )]
     rule: Option<String>,
     /// Occurrences to leave out, by the moment they would be due.
-    #[schema(max_items = 100, value_type = Option<Vec<DateTime<Utc>>>)]
+    #[schema(max_items = 100, value_type = Option<Vec<Moment>>)]
     exdates: Option<Vec<String>>,
 }
 

@@ -31,7 +31,8 @@ pub(in super::super) enum Scope {
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ScopeQuery {
     /// Of a task that repeats: this one only, or this and all that follow; `this`
-    /// unless given.
+    /// unless given. 409 if it is not the last of its series, or a rule is given
+    /// for this one only.
     #[param(value_type = Option<Scope>, inline)]
     scope: Option<String>,
 }
@@ -160,7 +161,11 @@ impl Recurrence {
         if let Some(due_at) = task.due_at.filter(|_| moved)
             && series.anchor(due_at, task.time_zone.as_ref()).is_none()
         {
-            return Err(refused("due_at", "out_of_range", "is out of range"));
+            return Err(refused(
+                "due_at",
+                "never_repeats",
+                "leaves no time for another occurrence",
+            ));
         }
         Ok(series)
     }

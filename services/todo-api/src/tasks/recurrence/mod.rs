@@ -76,7 +76,11 @@ struct Step {
 }
 
 fn no_due_at() -> FieldError {
-    FieldError::new("due_at", "required", "is required by recurrence")
+    FieldError::new(
+        "due_at",
+        "undated_recurrence",
+        "a task that repeats is due at some time",
+    )
 }
 
 impl Recurrence {

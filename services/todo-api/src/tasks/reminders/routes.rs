@@ -15,7 +15,6 @@ use super::{
     super::{
         Operation,
         domain::now,
-        operation::Done,
         routes::{Precondition, TaskAnswer, TaskId},
         store::Edit,
         task::Task,
@@ -66,24 +65,16 @@ async fn set(
     Json(body): Json<NewReminderBody>,
 ) -> Result<TaskAnswer, Error> {
     let when = body.into_when()?;
-    let apply = |task: &Task| {
+    let add = |task: &Task| {
         let reminder = Reminder::new(when, task.due_at, now()).map_err(|invalid| {
             let error = FieldError::new(when.field(), invalid.code, invalid.message);
             Error::Invalid(vec![error])
         })?;
-        Ok(Task {
-            reminders: added(&task.reminders, reminder)?,
-            ..task.clone()
-        })
+        added(&task.reminders, reminder)
     };
-    let edit = Edit {
-        change: Change::ReminderSet,
-        expected: &expected,
-        apply: &apply,
-    };
-    let task = change(&user, &store, id, &edit).await?;
+    let task = change((&user, &store, id), &expected, Change::ReminderSet, add).await?;
     Feature::Reminder.used();
-    Ok(task.into())
+    Ok(task)
 }
 
 /// Cancel a reminder
@@ -101,18 +92,9 @@ async fn cancel(
     Path((id, reminder)): Path<(Uuid, Uuid)>,
     expected: IfMatch,
 ) -> Result<TaskAnswer, Error> {
-    let apply = |task: &Task| {
-        Ok(Task {
-            reminders: replaced(&task.reminders, reminder, |_| None)?,
-            ..task.clone()
-        })
-    };
-    let edit = Edit {
-        change: Change::ReminderCancelled,
-        expected: &expected,
-        apply: &apply,
-    };
-    change(&user, &store, id, &edit).await.map(TaskAnswer::from)
+    let remove = |task: &Task| replaced(&task.reminders, reminder, |_| None);
+    let to = (&user, &store, id);
+    change(to, &expected, Change::ReminderCancelled, remove).await
 }
 
 /// Snooze a reminder
@@ -136,30 +118,31 @@ async fn snooze(
     Json(body): Json<SnoozeBody>,
 ) -> Result<TaskAnswer, Error> {
     let until: DateTime<Utc> = body.into_moment(now())?;
-    let apply = |task: &Task| {
-        Ok(Task {
-            reminders: replaced(&task.reminders, reminder, |old| Some(old.snoozed(until)))?,
-            ..task.clone()
-        })
-    };
-    let edit = Edit {
-        change: Change::ReminderSnoozed,
-        expected: &expected,
-        apply: &apply,
-    };
-    let task = change(&user, &store, id, &edit).await?;
+    let put_off = |task: &Task| replaced(&task.reminders, reminder, |old| Some(old.snoozed(until)));
+    let to = (&user, &store, id);
+    let task = change(to, &expected, Change::ReminderSnoozed, put_off).await?;
     Feature::Snooze.used();
-    Ok(task.into())
+    Ok(task)
 }
 
-async fn change(user: &User, store: &Store, id: Uuid, edit: &Edit<'_>) -> Result<Task, Error> {
-    let work = async {
-        let (value, changed) = store.change(user.id, id, edit).await?;
-        Ok(Done {
-            task_id: id,
-            changed,
-            value,
-        })
+/// Puts another list in place of a task's reminders.
+async fn change(
+    to: (&User, &Store, Uuid),
+    expected: &IfMatch,
+    change: Change,
+    apply: impl Fn(&Task) -> Result<Vec<Reminder>, Error> + Sync,
+) -> Result<TaskAnswer, Error> {
+    let (user, store, id) = to;
+    let edit = Edit {
+        change,
+        expected,
+        apply: &|task| {
+            Ok(Task {
+                reminders: apply(task)?,
+                ..task.clone()
+            })
+        },
     };
-    Operation::Update.attempt(user.id, work).await
+    let task = Operation::Update.change(store, user.id, id, &edit);
+    task.await.map(TaskAnswer::from)
 }

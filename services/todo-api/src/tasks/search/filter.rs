@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use super::{
     super::{
-        domain::{Invalid, Tag, now, parse_moment},
+        domain::{Invalid, Moment, Tag, now, parse_moment},
         fields::Fields,
         task::{Priority, Status},
     },
@@ -29,16 +29,16 @@ pub(in super::super) struct FilterQuery {
     #[param(value_type = Option<Vec<Priority>>, style = Form, explode = false, min_items = 1, max_items = 4)]
     priority: Option<String>,
     /// Tasks with all of these tags only.
-    #[param(value_type = Option<Vec<String>>, style = Form, explode = false, min_items = 1, max_items = 20)]
+    #[param(value_type = Option<Vec<Tag>>, style = Form, explode = false, min_items = 1, max_items = 20)]
     tags_all: Option<String>,
     /// Tasks with one of these tags only.
-    #[param(value_type = Option<Vec<String>>, style = Form, explode = false, min_items = 1, max_items = 20)]
+    #[param(value_type = Option<Vec<Tag>>, style = Form, explode = false, min_items = 1, max_items = 20)]
     tags_any: Option<String>,
     /// Tasks due at or after this moment only.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Moment>)]
     due_after: Option<String>,
     /// Tasks due before this moment only.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Moment>)]
     due_before: Option<String>,
     /// Open tasks that should be done already, or all others.
     #[param(value_type = Option<bool>)]
@@ -46,17 +46,20 @@ pub(in super::super) struct FilterQuery {
     /// Tasks with a reminder, or without.
     #[param(value_type = Option<bool>)]
     has_reminder: Option<String>,
+    /// Tasks of a series, or all others.
+    #[param(value_type = Option<bool>)]
+    recurring: Option<String>,
     /// Tasks made at or after this moment only.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Moment>)]
     created_after: Option<String>,
     /// Tasks made before this moment only.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Moment>)]
     created_before: Option<String>,
     /// Tasks changed at or after this moment only.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Moment>)]
     updated_after: Option<String>,
     /// Tasks changed before this moment only.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Moment>)]
     updated_before: Option<String>,
 }
 
@@ -102,6 +105,7 @@ pub(in super::super) struct Filter {
     pub(super) updated: Range,
     pub(super) overdue: Option<bool>,
     pub(super) has_reminder: Option<bool>,
+    pub(super) recurring: Option<bool>,
     /// What is overdue is overdue now.
     pub(super) now: DateTime<Utc>,
 }
@@ -128,6 +132,7 @@ impl FilterQuery {
             },
             overdue: fields.optional("overdue", self.overdue.as_deref(), parse_flag),
             has_reminder: fields.optional("has_reminder", self.has_reminder.as_deref(), parse_flag),
+            recurring: fields.optional("recurring", self.recurring.as_deref(), parse_flag),
             now: now(),
         }
     }
@@ -153,6 +158,7 @@ impl FilterQuery {
             &self.due_before,
             &self.overdue,
             &self.has_reminder,
+            &self.recurring,
             &self.created_after,
             &self.created_before,
             &self.updated_after,

@@ -70,7 +70,8 @@ pub(super) struct PageQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<String>,
     /// Where to go on: `next_cursor` of the page before, with the same filters
-    /// and the same order. It stays valid while tasks come, change and go.
+    /// and the same order, else 400. It stays valid while tasks come, change and go.
+    #[param(min_length = 1)]
     pub(super) cursor: Option<String>,
 }
 

@@ -219,6 +219,11 @@ fn push_filter(sql: &mut Sql, owner: Uuid, filter: &Filter) {
         Some(false) => _ = sql.push(" AND reminders = '[]'"),
         None => {}
     }
+    match filter.recurring {
+        Some(true) => _ = sql.push(" AND recurrence IS NOT NULL"),
+        Some(false) => _ = sql.push(" AND recurrence IS NULL"),
+        None => {}
+    }
 }
 
 fn push_range(sql: &mut Sql, column: &str, range: Range) {

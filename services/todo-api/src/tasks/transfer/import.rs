@@ -12,7 +12,7 @@ use super::{
     report::Report,
     source::Source,
 };
-use crate::{Error, Store, metrics};
+use crate::{Error, Store};
 
 /// Tasks that are written at once.
 const BATCH: usize = 100;
@@ -66,7 +66,7 @@ impl<'a> Import<'a> {
             }
         }
         self.write(&mut batch).await;
-        count(&self.report);
+        self.count();
         Ok(self.report.in_order())
     }
 
@@ -125,8 +125,14 @@ impl<'a> Import<'a> {
         }
         self.flush(&mut transaction, &mut batch).await?;
         store.commit_import(transaction).await?;
-        count(&self.report);
+        self.count();
         Ok(self.report)
+    }
+
+    fn count(&self) {
+        for _ in 0..self.report.count() {
+            self.store.done(Operation::Create);
+        }
     }
 
     async fn flush(
@@ -157,11 +163,5 @@ impl<'a> Import<'a> {
             return Err(Error::TooManyTasks);
         }
         Ok(next)
-    }
-}
-
-fn count(report: &Report) {
-    for _ in 0..report.count() {
-        metrics::operation_done(Operation::Create);
     }
 }

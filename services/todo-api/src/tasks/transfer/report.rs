@@ -1,9 +1,9 @@
 use serde::Serialize;
-use service::problem::Problem;
+use service::{openapi::ProblemDocument, problem::Problem};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Error, openapi::ProblemDocument};
+use crate::Error;
 
 /// What became of a file.
 #[derive(Debug, Default, Serialize, ToSchema)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use service::{
     auth::User,
     http::{Json, Query},
+    openapi::ProblemDocument,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,9 +23,7 @@ use super::{
     report::Report,
     source::Source,
 };
-use crate::{
-    AppState, Error, Store, idempotency::Once, metrics::Feature, openapi::ProblemDocument,
-};
+use crate::{AppState, Error, Store, idempotency::Once, metrics::Feature};
 
 /// The routes of export and import, with their documentation.
 pub(in super::super) fn router() -> OpenApiRouter<AppState> {
@@ -115,7 +114,7 @@ impl Mode {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ImportQuery {
-    /// `atomic`: all tasks or, if one will not do, none (422 with all that is
+    /// `atomic`: all tasks or, if one will not do, none (422 or 409 with all that is
     /// wrong). `lines`: each for itself. `atomic` unless given.
     #[param(value_type = Option<Mode>, inline)]
     mode: Option<String>,

@@ -14,10 +14,12 @@ pub(super) fn add(document: &mut OpenApi) {
 /// What an operation takes, as far as it decides which refusals it may answer.
 #[derive(Clone, Copy)]
 struct Takes {
+    token: bool,
     body: bool,
     path: bool,
     query: bool,
     cursor: bool,
+    scope: bool,
     precondition: bool,
     idempotency_key: bool,
 }
@@ -31,10 +33,13 @@ impl Takes {
             })
         };
         Self {
+            // As all do who say nothing else.
+            token: operation.security.is_none(),
             body: operation.request_body.is_some(),
             path: has(&ParameterIn::Path, None),
             query: has(&ParameterIn::Query, None),
             cursor: has(&ParameterIn::Query, Some("cursor")),
+            scope: has(&ParameterIn::Query, Some("scope")),
             precondition: has(&ParameterIn::Header, Some("if-match")),
             idempotency_key: has(&ParameterIn::Header, Some("idempotency-key")),
         }
@@ -52,21 +57,19 @@ const REFUSALS: &[Refusal] = &[
         "The body is not what its type says, a header is malformed, or the cursor belongs to another list",
         |takes| takes.body || takes.cursor || takes.idempotency_key,
     ),
-    ("401", "Without a valid token", |_| true),
-    (
-        "404",
-        "There is no such task, or it is somebody else's",
-        |takes| takes.path,
-    ),
+    ("401", "Without a valid token", |takes| takes.token),
+    ("404", "It does not exist, or is somebody else's", |takes| {
+        takes.path
+    }),
     ("408", "The body did not arrive in time", |takes| takes.body),
     (
         "409",
-        "The first request with this Idempotency-Key is still running",
-        |takes| takes.idempotency_key,
+        "Each value will do, but not together, as things are, or at this time: `errors` names them all. Or the first request with this Idempotency-Key is still running",
+        |takes| takes.body || takes.scope || takes.idempotency_key,
     ),
     (
         "412",
-        "The task is at another version than `If-Match` names",
+        "It is at another version than `If-Match` names",
         |takes| takes.precondition,
     ),
     ("413", "The body is too large", |takes| {
@@ -79,10 +82,10 @@ const REFUSALS: &[Refusal] = &[
     ),
     (
         "422",
-        "Fields or parameters will not do: `errors` names them all. Or the Idempotency-Key was used for another request",
+        "Fields or parameters are not as documented: `errors` names them all. Or the Idempotency-Key was used for another request",
         |takes| takes.body || takes.query || takes.idempotency_key,
     ),
-    ("429", "Too many requests of this user", |_| true),
+    ("429", "Too many requests", |_| true),
     ("500", "Something went wrong on our side", |_| true),
     (
         "503",
