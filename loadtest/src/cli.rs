@@ -92,7 +92,7 @@ impl Cli {
         let plan = self.plan().await?;
         let stop = CancellationToken::new();
         let _watching = tokio::spawn(exit::stop_when_told(stop.clone()));
-        let mut watch = output.watch().await?;
+        let mut watch = output.watch(None).await?;
         let report = engine::run_watched(plan, stop, &mut watch).await?;
         output.publish(&report)?;
         Ok(exit::code(&report))

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on one connection, as much of it as a client needs that sends one
 //! request after the other: made for a send path without a task, a channel or an
 //! allocation of its own (docs/adr/0009). Answers are parsed and checked in full.
+//! The engine of a single request and the journeys of scenarios send with it.
 
 mod body;
 mod buffer;
@@ -9,10 +10,12 @@ pub(crate) mod request;
 
 use std::future::poll_fn;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use http::StatusCode;
 use httparse::Header;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -45,6 +48,17 @@ pub(crate) enum Broken {
     Unsent,
 }
 
+/// A request, ready to go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wire<'a> {
+    /// Its head, with as much of the body as goes in the same write.
+    pub(crate) bytes: &'a [u8],
+    /// The rest of the body.
+    pub(crate) rest: &'a [Bytes],
+    /// It asks with HEAD, so the answer has no body.
+    pub(crate) head_only: bool,
+}
+
 /// Who looks at an answer while it comes.
 pub(crate) trait Sink {
     /// The head of the final answer.
@@ -67,6 +81,14 @@ pub(crate) struct Answer {
     pub(crate) bytes: u64,
 }
 
+/// A connection of TCP, for whatever is spoken on it.
+pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    // A small request must not wait for the acknowledgement of the last one.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// An open connection; dropping it closes it, whatever is under way.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -78,11 +100,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        // A small request must not wait for the acknowledgement of the last one.
-        stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            stream: connect(address).await?,
             buffer: Buffer::new(),
             open: true,
         })
@@ -103,18 +122,16 @@ impl Connection {
         self.open
     }
 
-    /// Sends a request, whole as it is in `request`, and reads the answer to its
-    /// end. `head_only`: it asks with HEAD, so the answer has no body.
+    /// Sends a request, and reads the answer to its end.
     pub(crate) async fn exchange(
         &mut self,
-        request: &[u8],
-        head_only: bool,
+        request: Wire<'_>,
         sink: &mut impl Sink,
     ) -> Result<Answer, Broken> {
         // Set again by an answer that ends as it should.
         self.open = false;
         let sent = self.send(request).await?;
-        let head = self.head(head_only, sink).await?;
+        let head = self.head(request.head_only, sink).await?;
         let mut body = Body::new(head.framing);
         let bytes = body.read(&mut self.buffer, &mut self.stream, sink).await?;
         self.open = sent && head.keep && body.is_delimited() && self.buffer.is_empty();
@@ -125,22 +142,33 @@ impl Connection {
     }
 
     /// Sends all of it, or as much as the server takes before it answers.
-    async fn send(&mut self, request: &[u8]) -> Result<bool, Broken> {
-        let first = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, request));
-        let mut sent = match first.await {
-            Ok(sent) if sent == request.len() => return Ok(true),
+    async fn send(&mut self, request: Wire<'_>) -> Result<bool, Broken> {
+        let Wire { bytes, rest, .. } = request;
+        let first = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
+        let sent = match first.await {
+            Ok(sent) if sent == bytes.len() && rest.is_empty() => return Ok(true),
             Ok(sent) => sent,
             Err(_) => return Err(Broken::Unsent),
         };
-        // A server may refuse a large body before it has read it, and not read on:
-        // then nobody would ever take the rest.
-        while sent < request.len() {
+        for piece in iter::once(&bytes[sent..]).chain(rest.iter().map(|piece| &piece[..])) {
+            if !self.push(piece).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends a piece of a request that does not go at once. A server may refuse a
+    /// large body before it has read it, and not read on: then nobody would ever take
+    /// the rest.
+    async fn push(&mut self, mut piece: &[u8]) -> Result<bool, Broken> {
+        while !piece.is_empty() {
             let (read, write) = self.stream.split();
             let mut write = write;
             tokio::select! {
                 biased;
-                written = write.write(&request[sent..]) => match written {
-                    Ok(written) => sent += written,
+                written = write.write(piece) => match written {
+                    Ok(written) => piece = &piece[written..],
                     // Perhaps it has said why.
                     Err(_) => return Ok(false),
                 },

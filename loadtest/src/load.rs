@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -67,6 +67,8 @@ pub struct Found {
     pub targets: BTreeMap<String, String>,
     /// Pages that show more of a run.
     pub links: Vec<Link>,
+    /// Where its Prometheus looks for the targets of this job.
+    pub scraped: Option<PathBuf>,
     /// Where a trace can be seen, before its id.
     pub traces_at: Option<String>,
 }
@@ -118,7 +120,7 @@ impl Load {
         };
         let stop = CancellationToken::new();
         let _watching = tokio::spawn(exit::stop_when_told(stop.clone()));
-        let mut watch = self.output.watch().await?;
+        let mut watch = self.output.watch(found.scraped).await?;
         let mut report = match journeys::run(&scenario, &settings, stop, &mut watch).await {
             Ok(report) => report,
             Err(crate::RunError::Interrupted) => {

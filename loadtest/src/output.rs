@@ -1,7 +1,7 @@
 //! What every command that runs load shows while it runs, and writes when it has.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -45,18 +45,28 @@ impl Output {
         self.traces.0
     }
 
-    /// Whoever looks at a run while it goes on.
+    /// Whoever looks at a run while it goes on. `scraped` is where a Prometheus looks
+    /// for the targets of this job.
     ///
     /// # Errors
     /// If the port for metrics is taken.
-    pub async fn watch(&self) -> Result<Watch> {
+    pub async fn watch(&self, scraped: Option<PathBuf>) -> Result<Watch> {
         let mut watch = Watch::quiet();
-        if let Some(address) = self.metrics {
-            let exposed = Exposed::listen(address)
+        let any = scraped.as_ref().map(|_| (Ipv4Addr::LOCALHOST, 0).into());
+        if let Some(address) = self.metrics.or(any) {
+            let mut exposed = Exposed::listen(address)
                 .await
                 .with_context(|| format!("cannot listen on {address} for --metrics"))?;
             let mut out = io::stderr().lock();
-            writeln!(out, "metrics at http://{}/metrics", exposed.address())?;
+            if self.metrics.is_some() {
+                writeln!(out, "metrics at http://{}/metrics", exposed.address())?;
+            }
+            if let Some(file) = scraped
+                && let Err(error) = exposed.announce(file)
+            {
+                // Somebody else's Prometheus: no reason not to run.
+                writeln!(out, "Prometheus cannot be told of them: {error}")?;
+            }
             watch = watch.metrics(exposed);
         }
         Ok(if self.quiet { watch } else { watch.live() })

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::report::{Latency, Report, Step};
 
+/// More steps than this have a line each.
+const MANY: usize = 6;
+
 /// Shows a report. Of an invalid run it shows why, and no latencies: they would
 /// be quoted.
 #[derive(Debug)]
@@ -54,20 +57,10 @@ impl Display for Summary<'_> {
         )?;
         // What was never done is in the JSON only.
         let done = |step: &&Step| step.service.count > 0 || !step.failures.is_empty();
-        for step in report.steps.iter().filter(done) {
-            writeln!(f, "\n  {}", step.name)?;
-            for (status, count) in &step.statuses {
-                writeln!(f, "    status {status}: {count}")?;
-            }
-            for (failure, count) in &step.failures {
-                writeln!(f, "    failed, {failure}: {count}")?;
-            }
-            if report.valid {
-                if let Some(corrected) = &step.corrected {
-                    line(f, "latency", corrected)?;
-                }
-                line(f, "service time", &step.service)?;
-            }
+        let steps: Vec<&Step> = report.steps.iter().filter(done).collect();
+        match steps.len() {
+            ..=MANY => steps.iter().try_for_each(|step| one(f, report, step))?,
+            _ => table(f, report, &steps)?,
         }
         thresholds(f, report)?;
         if report.schedule.is_some() {
@@ -80,6 +73,56 @@ impl Display for Summary<'_> {
             report.busiest * 100.0
         )
     }
+}
+
+fn one(f: &mut Formatter<'_>, report: &Report, step: &Step) -> fmt::Result {
+    writeln!(f, "\n  {}", step.name)?;
+    for (status, count) in &step.statuses {
+        writeln!(f, "    status {status}: {count}")?;
+    }
+    for (failure, count) in &step.failures {
+        writeln!(f, "    failed, {failure}: {count}")?;
+    }
+    if report.valid {
+        if let Some(corrected) = &step.corrected {
+            line(f, "latency", corrected)?;
+        }
+        line(f, "service time", &step.service)?;
+    }
+    Ok(())
+}
+
+/// Of many steps a line for each, with the corrected latency if there is one; and
+/// what went wrong.
+fn table(f: &mut Formatter<'_>, report: &Report, steps: &[&Step]) -> fmt::Result {
+    let head = ["answered", "errors", "p50", "p95", "p99", "max"];
+    write!(f, "\n  {:<20}", "")?;
+    let shown = if report.valid { head.len() } else { 2 };
+    for name in &head[..shown] {
+        write!(f, " {name:>9}")?;
+    }
+    writeln!(f)?;
+    for step in steps {
+        let failed: u64 = step.failures.values().sum();
+        let errors = step.unexpected + failed;
+        write!(f, "  {:<20} {:>9} {errors:>9}", step.name, step.answered)?;
+        if report.valid {
+            let of = step.corrected.as_ref().unwrap_or(&step.service);
+            for value in [of.p50, of.p95, of.p99, of.max] {
+                write!(f, " {:>9}", format!("{:.1?}", Duration::from_nanos(value)))?;
+            }
+        }
+        writeln!(f)?;
+        if step.unexpected > 0 {
+            for (status, count) in &step.statuses {
+                writeln!(f, "    status {status}: {count}")?;
+            }
+        }
+        for (failure, count) in &step.failures {
+            writeln!(f, "    failed, {failure}: {count}")?;
+        }
+    }
+    Ok(())
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, of: &Latency) -> fmt::Result {

@@ -1,6 +1,8 @@
 //! Trace headers: each request begins a trace of its own, and some of them are
 //! sampled, so that the services keep theirs.
 
+use std::fmt::{self, Display, Formatter};
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -25,6 +27,13 @@ impl Trace {
         hexadecimal(self.id, &mut value[3..35]);
         hexadecimal(self.span.into(), &mut value[36..52]);
         value[54] = if self.sampled { b'1' } else { b'0' };
+    }
+}
+
+impl Display for Trace {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let flags = u8::from(self.sampled);
+        write!(f, "00-{:032x}-{:016x}-{flags:02x}", self.id, self.span)
     }
 }
 
@@ -80,6 +89,7 @@ mod tests {
             text,
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         );
+        assert_eq!(trace.to_string(), text);
     }
 
     #[test]

@@ -161,10 +161,16 @@ async fn the_page_shows_the_run_and_asks_nobody() {
 #[tokio::test]
 async fn prometheus_can_watch() {
     let server = server();
-    let exposed = metrics::Exposed::listen("127.0.0.1:0".parse().unwrap())
+    let mut exposed = metrics::Exposed::listen("127.0.0.1:0".parse().unwrap())
         .await
         .unwrap();
     let address = exposed.address();
+    let targets =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("load-{}.json", std::process::id()));
+    exposed.announce(targets.clone()).unwrap();
+    let told: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&targets).unwrap()).unwrap();
+    assert_eq!(told[0]["targets"][0], address.to_string());
     let mut watch = Watch::quiet().metrics(exposed);
     let plan = plan(&server).await;
     let (report, text) = tokio::join!(
@@ -182,6 +188,8 @@ async fn prometheus_can_watch() {
         }
     );
     assert!(report.unwrap().answered > 0);
+    drop(watch);
+    assert!(!targets.exists(), "nobody is there to be scraped any more");
     assert!(
         text.contains("loadtest_request_duration_seconds_bucket{step=\"GET /\",le=\"+Inf\"}"),
         "{text}"

@@ -3,12 +3,13 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::{Domain, Socket, Type};
 
 const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, World!";
@@ -77,10 +78,22 @@ struct Peer {
     matched: usize,
 }
 
+/// With a queue for as many connections as come during the stall: the standard
+/// library's has 128 places, and whom the kernel turns away asks again a second
+/// later, which would be a stall of its own.
+fn listen() -> TcpListener {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket
+        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+        .unwrap();
+    socket.listen(4096).unwrap();
+    socket.into()
+}
+
 /// Serves until it is killed. After so many requests it does nothing for a while,
 /// once.
 pub fn serve(mut stall: Option<(u64, Duration)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = listen();
     println!("{}", listener.local_addr().unwrap().port());
     listener.set_nonblocking(true).unwrap();
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();

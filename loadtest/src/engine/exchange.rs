@@ -1,7 +1,7 @@
 //! A request of the plan and its answer, on the lane's connection or a new one.
 
 use crate::failure::Failure;
-use crate::http1::{Answer, Broken, Connection};
+use crate::http1::{Answer, Broken, Connection, Wire};
 use crate::limits;
 
 use super::pool::Pool;
@@ -13,18 +13,23 @@ pub(super) async fn exchange(
     connection: &mut Option<Connection>,
     request: &[u8],
 ) -> Result<Answer, Failure> {
+    let wire = Wire {
+        bytes: request,
+        rest: &[],
+        head_only: pool.head_only,
+    };
     // A server may close an idle connection at any time. A request that meets
     // that unsent goes again, on a connection that is certainly new.
     if let Some(open) = connection.as_mut()
         && open.is_open()
     {
-        match open.exchange(request, pool.head_only, &mut ()).await {
+        match open.exchange(wire, &mut ()).await {
             Err(Broken::Unsent) => {}
             outcome => return outcome.map_err(|error| Failure::exchanging(&error)),
         }
     }
     let open = connection.insert(connect(pool).await?);
-    open.exchange(request, pool.head_only, &mut ())
+    open.exchange(wire, &mut ())
         .await
         .map_err(|error| Failure::exchanging(&error))
 }

@@ -45,7 +45,7 @@ impl Slot {
 /// The lanes of one worker, those that are idle, and the requests that wait.
 pub(super) struct Pool {
     pub(super) plan: Arc<Plan>,
-    /// The template in the bytes that go.
+    /// The template in the bytes that go: one write sends them.
     pub(super) request: Vec<u8>,
     /// Where in it each request has the context of its own trace, and who makes that.
     pub(super) traced: Option<(usize, RefCell<Tracer>)>,
@@ -72,7 +72,7 @@ impl Pool {
             headers.insert(TRACEPARENT, HeaderValue::from_static(PLACE));
         }
         let mut bytes = Vec::new();
-        request::write(
+        request::head(
             &mut bytes,
             &template.method,
             target
@@ -81,8 +81,9 @@ impl Pool {
                 .map_or("/", |path| path.as_str()),
             &target.host,
             &headers,
-            &template.body,
+            template.body.len(),
         );
+        bytes.extend_from_slice(&template.body);
         let most_waiting = plan.waiting.div_ceil(plan.workers);
         let place = bytes
             .windows(LENGTH)
@@ -138,6 +139,11 @@ impl Pool {
         } else {
             record.unsent += 1;
         }
+    }
+
+    /// What has waited longest for a connection, taken out if there is one `more`.
+    pub(super) fn waiting_longest(&self, more: bool) -> Option<u64> {
+        self.waiting.borrow_mut().pop_front_if(|_| more)
     }
 
     /// The lane's next job; `None` when it is to end.

@@ -29,6 +29,9 @@ const WINDOW: Duration = Duration::from_millis(250);
 const WINDOWS: u64 = 4;
 /// So many late arrivals are sent before the sockets are looked after again.
 const BURST: usize = 32;
+/// Who is later than this opens no connection but the first: nothing takes longer,
+/// and what is late would become later. Those under way will be free before.
+const BEHIND: Duration = Duration::from_micros(200);
 
 /// Runs worker `index` of the plan on this thread.
 pub(super) fn run(
@@ -105,6 +108,11 @@ async fn pace(
                 break;
             }
             burst = 0;
+            if let Some(at) = pool.waiting_longest(lanes.len() < share) {
+                let job = Job { at, noted: true };
+                lanes.spawn_local(lane::run(Rc::clone(pool), job));
+                continue;
+            }
             alarm.after(early.min(LOOK_UP)).await?;
         }
         burst += 1;
@@ -116,7 +124,8 @@ async fn pace(
         let at = time.as_nanos() as u64;
         let job = Job { at, noted: false };
         if !pool.hand_over(job) {
-            if lanes.len() < share {
+            let behind = pool.elapsed().saturating_sub(time) > BEHIND;
+            if lanes.is_empty() || (lanes.len() < share && !behind) {
                 lanes.spawn_local(lane::run(Rc::clone(pool), job));
             } else {
                 pool.hold(at);

@@ -3,17 +3,17 @@
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method};
 
-/// Appends the request to `out`: one write sends it. The host and the body's length
-/// are said here, whatever `headers` has of them.
-pub(crate) fn write(
+/// Appends the head of a request to `out`; its body, of `length` bytes, comes after
+/// it. The host and the length are said here, whatever `headers` has of them.
+pub(crate) fn head(
     out: &mut Vec<u8>,
     method: &Method,
     path: &str,
     host: &HeaderValue,
     headers: &HeaderMap,
-    body: &[u8],
+    length: usize,
 ) {
-    out.reserve(256 + body.len());
+    out.reserve(512);
     for part in [method.as_str(), " ", path, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
@@ -25,15 +25,10 @@ pub(crate) fn write(
     }
     // As RFC 9110 (8.6) has it: also an empty body, where the method has a meaning
     // for one.
-    if !body.is_empty() || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
-        field(
-            out,
-            CONTENT_LENGTH.as_str(),
-            body.len().to_string().as_bytes(),
-        );
+    if length > 0 || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        field(out, CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(body);
 }
 
 fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {

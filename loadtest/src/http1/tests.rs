@@ -30,6 +30,14 @@ impl Sink for Kept {
     }
 }
 
+fn wire<'a>(bytes: &'a [u8], rest: &'a [Bytes], head_only: bool) -> Wire<'a> {
+    Wire {
+        bytes,
+        rest,
+        head_only,
+    }
+}
+
 struct Outcome {
     answer: Result<Answer, Broken>,
     kept: Kept,
@@ -65,7 +73,7 @@ async fn answered(text: &str, piece: usize, head_only: bool, enough: usize) -> O
         ..Kept::default()
     };
     let answer = connection
-        .exchange(b"GET / HTTP/1.1\r\n\r\n", head_only, &mut kept)
+        .exchange(wire(b"GET / HTTP/1.1\r\n\r\n", &[], head_only), &mut kept)
         .await;
     let open = connection.open;
     drop((connection, done));
@@ -215,10 +223,37 @@ async fn an_upload_that_is_refused_halfway_has_its_answer() {
     });
     let mut connection = Connection::open(address).await.unwrap();
     let upload = vec![b'x'; 64 << 20];
-    let answer = connection.exchange(&upload, false, &mut ()).await.unwrap();
+    let upload = [Bytes::from(upload)];
+    let request = wire(b"POST / HTTP/1.1\r\n\r\n", &upload, false);
+    let answer = connection.exchange(request, &mut ()).await.unwrap();
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(!connection.is_open());
     server.abort();
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_arrives_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let pieces: Vec<Bytes> = (0..5u8).map(|n| vec![n; 300_000].into()).collect();
+    let head = b"POST / HTTP/1.1\r\n\r\n";
+    let mut expected = head.to_vec();
+    expected.extend(pieces.iter().flatten());
+    let length = expected.len();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = vec![0; length];
+        stream.read_exact(&mut seen).await.unwrap();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        (seen, stream)
+    });
+    let mut connection = Connection::open(address).await.unwrap();
+    let request = wire(head, &pieces, false);
+    let answer = connection.exchange(request, &mut ()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(connection.is_open());
+    assert!(server.await.unwrap().0 == expected);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What comes before the first arrival: accounts, the scenario's own set-up, and
 //! sockets that stay open.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::variables::Variables;
 use super::walk::Walk;
 use crate::engine::RunError;
 use crate::protocol::websocket::Socket;
-use crate::scenario::{Fill, Scenario, Scope, Sockets};
+use crate::scenario::{Fill, Scenario, Scope, Sockets, Template};
 use crate::script::{self, Planned};
 
 /// Accounts signed up, or sockets opened, at the same time.
@@ -81,7 +82,7 @@ async fn set_up(scenario: Arc<Scenario>, targets: Targets) -> Result<Prepared, R
             .connect_kafka(steps.iter())
             .map_err(RunError::Setup)?;
         prepared.users = stream::iter(0..users.count)
-            .map(|n| sign_up(&session, &steps, n))
+            .map(|n| sign_up(&session, &users.data, &steps, n))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
@@ -109,10 +110,12 @@ async fn set_up(scenario: Arc<Scenario>, targets: Targets) -> Result<Prepared, R
 
 async fn sign_up(
     session: &Rc<Session>,
+    data: &BTreeMap<String, Template>,
     steps: &[Planned],
     n: usize,
 ) -> Result<Variables, RunError> {
     let mut walk = Walk::new(session, n as u64, None);
+    walk.make(data);
     let done = walk.steps(steps, None, None).await;
     done.map_err(|broken| RunError::Setup(format!("sign-up of user {n}: {}", broken.0)))?;
     Ok(walk.captured())

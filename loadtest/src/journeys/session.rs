@@ -14,11 +14,11 @@ use crate::protocol::connections::{Connections, NoConnection};
 use crate::protocol::fanout::{Heard, Rooms};
 use crate::protocol::kafka::{Effects, Kafka, Producer};
 use crate::protocol::upload::Contents;
-use crate::record::{Record, StepRecord};
+use crate::record::{Record, Slow, StepRecord};
 use crate::scenario::{Action, Fill, Scenario, Template};
 use crate::script::{Planned, Script};
 use crate::target::Target;
-use crate::trace::Tracer;
+use crate::trace::{Trace, Tracer};
 
 /// One worker's part of a run.
 pub(crate) struct Session {
@@ -97,6 +97,25 @@ impl Session {
         if let Some(row) = self.record.borrow_mut().steps.get_mut(row) {
             write(row);
         }
+    }
+
+    /// Keeps the trace of what took from `meant` to `ended`, if it is sampled and that
+    /// was long.
+    pub(crate) fn traced(&self, trace: Option<Trace>, row: usize, meant: u64, ended: u64) {
+        if let Some(trace) = trace.filter(|trace| trace.sampled) {
+            self.record.borrow_mut().slow(Slow {
+                took: ended.saturating_sub(meant),
+                at: meant,
+                row,
+                trace: trace.id,
+            });
+        }
+    }
+
+    /// The trace that a request begins, if requests have any: so that the services'
+    /// spans can be found.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.tracer.borrow_mut().as_mut().map(Tracer::next)
     }
 
     /// A limit of this machine: the numbers would be its own and not the target's.

@@ -91,12 +91,7 @@ impl Walk {
     /// The whole of a journey that was meant to begin at `meant`.
     pub(crate) async fn whole(&mut self, journey: &Journey, meant: u64) {
         let began = self.session.now();
-        for (name, value) in &journey.data {
-            // A scenario is checked when it is read: data names nothing of the journey's.
-            if let Ok(value) = self.fill(value) {
-                self.known.own.set(name, value);
-            }
-        }
+        self.make(&journey.data);
         if self
             .steps(&journey.steps, Some(journey), Some(meant))
             .await
@@ -107,6 +102,16 @@ impl Walk {
                 row.took(ended.saturating_sub(meant), ended.saturating_sub(began));
                 row.replied(0);
             });
+        }
+    }
+
+    /// Makes values, before the first step.
+    pub(crate) fn make(&mut self, data: &BTreeMap<String, Template>) {
+        for (name, value) in data {
+            // A scenario is checked when it is read: data names only what is there.
+            if let Ok(value) = self.fill(value) {
+                self.known.own.set(name, value);
+            }
         }
     }
 

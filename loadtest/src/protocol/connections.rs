@@ -1,32 +1,24 @@
 //! Connections of HTTP to the targets of a scenario, kept open between requests.
-//!
-//! The engine of a single request has its own, faster way of sending
-//! (`engine/exchange.rs`): it knows each request before the run. Journeys make
-//! theirs from what they have captured.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::{Method, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::parts::Parts;
 use crate::failure::Failure;
+use crate::http1::{self, Answer, Broken, Connection, Sink, Wire};
 use crate::limits;
 use crate::target::Target;
 
-/// The largest head of an answer.
-const LARGEST_HEAD: usize = 256 * 1024;
+/// A body that is no larger goes in one write with its head.
+const SMALL: usize = 16 * 1024;
 
-/// A connection could not be made.
+/// A connection could not be made, or has no complete answer.
 pub(crate) struct NoConnection {
     pub(crate) failure: Failure,
     /// A limit of this machine, if that was the reason.
@@ -42,17 +34,14 @@ impl From<Failure> for NoConnection {
     }
 }
 
-/// A connection of TCP, for whatever is spoken on it.
-pub(crate) async fn connect(target: &Target) -> Result<TcpStream, NoConnection> {
-    let stream = TcpStream::connect(target.address)
-        .await
-        .map_err(|error| NoConnection {
-            failure: Failure::connecting(&error),
-            limit: limits::explain(&error),
-        })?;
-    // A small request must not wait for the acknowledgement of the last one.
-    stream.set_nodelay(true).map_err(|_| Failure::Connect)?;
-    Ok(stream)
+impl NoConnection {
+    /// Of a connection that could not be made.
+    pub(crate) fn connecting(error: &io::Error) -> Self {
+        Self {
+            failure: Failure::connecting(error),
+            limit: limits::explain(error),
+        }
+    }
 }
 
 /// The connections of one worker.
@@ -62,8 +51,20 @@ pub(crate) struct Connections {
 
 struct Pool {
     target: Target,
-    idle: RefCell<Vec<SendRequest<Parts>>>,
+    idle: RefCell<Vec<Connection>>,
     free: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// A connection that was kept, and that the server has not closed since.
+    fn kept(&self) -> Option<Connection> {
+        loop {
+            let mut kept = self.idle.borrow_mut().pop()?;
+            if kept.is_open() {
+                return Some(kept);
+            }
+        }
+    }
 }
 
 impl Connections {
@@ -113,103 +114,71 @@ pub(crate) struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
-/// A connection that an answer still comes from; it is closed unless it is kept.
-pub(crate) struct Used {
-    sender: SendRequest<Parts>,
-    lease: Lease,
-    /// It was opened for this request.
+/// A complete answer, and whether a connection was opened for it.
+pub(crate) struct Exchanged {
+    pub(crate) answer: Answer,
     pub(crate) opened: bool,
 }
 
-impl Used {
-    /// The answer was read to its end: the connection can be used again.
-    pub(crate) fn keep(self) {
-        self.lease.pool.idle.borrow_mut().push(self.sender);
-    }
-}
-
 impl Lease {
-    /// Sends a request, on a kept connection or on a new one.
-    pub(crate) async fn send(
+    /// Sends a request, on a kept connection or on a new one, and reads the answer to
+    /// its end. If this is dropped before, the connection is closed.
+    pub(crate) async fn exchange(
         self,
-        mut request: Request<Parts>,
-    ) -> Result<(Response<Incoming>, Used), NoConnection> {
-        let host = self.pool.target.host.clone();
-        request.headers_mut().insert(http::header::HOST, host);
+        request: &Request<Parts>,
+        sink: &mut impl Sink,
+    ) -> Result<Exchanged, NoConnection> {
+        let body = request.body();
+        let mut bytes = Vec::new();
+        http1::request::head(
+            &mut bytes,
+            request.method(),
+            request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str()),
+            &self.pool.target.host,
+            request.headers(),
+            body.length(),
+        );
+        let mut rest = body.pieces();
+        if body.length() <= SMALL {
+            rest.iter().for_each(|piece| bytes.extend_from_slice(piece));
+            rest = &[];
+        }
+        let wire = Wire {
+            bytes: &bytes,
+            rest,
+            head_only: request.method() == Method::HEAD,
+        };
         // A server may close an idle connection at any time. A request that meets
         // that unsent goes again, on a connection that is certainly new.
-        loop {
-            let Some(mut sender) = self.pool.idle.borrow_mut().pop() else {
-                break;
-            };
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            match sender.try_send_request(request).await {
-                Ok(answer) => {
-                    let used = Used {
-                        sender,
-                        lease: self,
-                        opened: false,
-                    };
-                    return Ok((answer, used));
-                }
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(exchanging(error.error()).into()),
-                },
+        while let Some(kept) = self.pool.kept() {
+            match self.on(kept, wire, sink).await {
+                Err(Broken::Unsent) => {}
+                outcome => return ended(outcome, false),
             }
         }
-        let mut sender = self.open().await?;
-        match sender.send_request(request).await {
-            Ok(answer) => Ok((
-                answer,
-                Used {
-                    sender,
-                    lease: self,
-                    opened: true,
-                },
-            )),
-            Err(error) => Err(exchanging(&error).into()),
-        }
+        let new = Connection::open(self.pool.target.address).await;
+        let new = new.map_err(|error| NoConnection::connecting(&error))?;
+        ended(self.on(new, wire, sink).await, true)
     }
 
-    async fn open(&self) -> Result<SendRequest<Parts>, NoConnection> {
-        let stream = connect(&self.pool.target).await?;
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(LARGEST_HEAD)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| exchanging(&error))?;
-        // It ends with its sender; its errors come to the exchange they end.
-        tokio::task::spawn_local(async move {
-            let _ = driver.await;
-        });
-        Ok(sender)
+    async fn on(
+        &self,
+        mut connection: Connection,
+        wire: Wire<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<Answer, Broken> {
+        let answer = connection.exchange(wire, sink).await?;
+        if connection.is_open() {
+            self.pool.idle.borrow_mut().push(connection);
+        }
+        Ok(answer)
     }
 }
 
-/// Why there was no complete answer.
-pub(crate) fn exchanging(error: &hyper::Error) -> Failure {
-    if error.is_parse_too_large() {
-        return Failure::TooLarge;
-    }
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            match error.kind() {
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                    return Failure::Reset;
-                }
-                io::ErrorKind::UnexpectedEof => return Failure::Closed,
-                _ => {}
-            }
-        }
-        source = error.source();
-    }
-    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        Failure::Closed
-    } else {
-        Failure::Protocol
-    }
+fn ended(outcome: Result<Answer, Broken>, opened: bool) -> Result<Exchanged, NoConnection> {
+    let answer = outcome.map_err(|error| Failure::exchanging(&error))?;
+    Ok(Exchanged { answer, opened })
 }

@@ -9,8 +9,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
-use super::connections::{NoConnection, connect};
+use super::connections::NoConnection;
 use crate::failure::Failure;
+use crate::http1;
 use crate::scenario::Filled;
 use crate::target::Target;
 
@@ -27,7 +28,8 @@ impl Socket {
         path: &str,
         protocols: &[String],
     ) -> Result<Self, NoConnection> {
-        let stream = connect(target).await?;
+        let stream = http1::connect(target.address).await;
+        let stream = stream.map_err(|error| NoConnection::connecting(&error))?;
         let request = request(target, path, protocols).ok_or(Failure::Value)?;
         // Thousands of sockets: what each keeps for reading and writing is kept small.
         let config = WebSocketConfig::default()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_saphyr::{Location, Spanned};
 
 use super::step::{Action, Step};
-use super::template::is_name;
+use super::template::{Template, is_name};
 use super::{Gaps, Phase, Scenario};
 use crate::outline::Kind;
 use crate::script::rows;
@@ -22,6 +22,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if let Some(users) = &scenario.users {
         within(users.count >= 1, whole, "users need a count of at least 1")?;
         let mut own = known.clone();
+        data(&users.data, &mut own, whole)?;
         steps(&users.sign_up, &mut own)?;
         let user: BTreeSet<String> = own
             .difference(&known)
@@ -64,6 +65,26 @@ fn within(right: bool, at: Location, why: &str) -> Result<(), Wrong> {
 
 fn unknown(name: &str) -> String {
     format!("{{{{{name}}}}} is not known here: nothing before it captures it")
+}
+
+/// Values that are made before the first step, of what is known by then.
+fn data(
+    data: &BTreeMap<String, Template>,
+    known: &mut BTreeSet<String>,
+    at: Location,
+) -> Result<(), Wrong> {
+    for name in data.values().flat_map(|value| value.names()) {
+        within(known.contains(name), at, &unknown(name))?;
+    }
+    for name in data.keys() {
+        within(
+            is_name(name) && !name.contains('.'),
+            at,
+            "a value has a name of small letters, digits and _",
+        )?;
+        known.insert(name.clone());
+    }
+    Ok(())
 }
 
 /// Steps, each of which may use what those before it have captured.
@@ -154,10 +175,12 @@ fn is_row(name: &str) -> bool {
 /// The values that the templates of a step name.
 fn names<'a>(action: &Action<'a>) -> Vec<&'a str> {
     let mut names = Vec::new();
-    let map = |map: &'a BTreeMap<String, super::Template>| map.values().flat_map(|t| t.names());
+    let map = |map: &'a BTreeMap<String, Template>| map.values().flat_map(|t| t.names());
+    if let Some(request) = action.asks() {
+        names.extend(request.line.path.names().chain(map(request.headers)));
+    }
     match action {
         Action::Http(step) => {
-            names.extend(step.request.path.names().chain(map(&step.headers)));
             names.extend(step.json.iter().flat_map(|json| json.names()));
             names.extend(step.body.iter().flat_map(|body| body.names()));
         }
@@ -171,10 +194,7 @@ fn names<'a>(action: &Action<'a>) -> Vec<&'a str> {
             names.extend(step.send.iter().flat_map(|json| json.names()));
             names.extend(step.until.iter().flat_map(|until| until.names()));
         }
-        Action::Sse(step) => {
-            names.extend(step.request.path.names().chain(map(&step.headers)));
-            names.extend(step.json.iter().flat_map(|json| json.names()));
-        }
+        Action::Sse(step) => names.extend(step.json.iter().flat_map(|json| json.names())),
         Action::Kafka(step) => {
             names.extend(
                 step.topic
@@ -189,17 +209,10 @@ fn names<'a>(action: &Action<'a>) -> Vec<&'a str> {
             );
         }
         Action::Upload(step) => {
-            names.extend(
-                step.request
-                    .path
-                    .names()
-                    .chain(map(&step.headers))
-                    .chain(map(&step.fields)),
-            );
+            names.extend(map(&step.fields));
             names.extend(step.files.iter().flat_map(|file| file.name.names()));
         }
         Action::Webhook(step) => {
-            names.extend(step.request.path.names().chain(map(&step.headers)));
             names.extend(step.json.names().chain(step.signature.secret.names()));
         }
         Action::Fanout(step) => names.extend(step.send.names().chain(step.heard.names())),
@@ -233,25 +246,11 @@ fn journeys(scenario: &Scenario, known: &BTreeSet<String>) -> Result<(), Wrong> 
             *at,
             "a journey or step of this name is there already",
         )?;
-        for name in journey
-            .data
-            .values()
-            .chain(journey.headers.values())
-            .flat_map(|t| t.names())
-        {
+        for name in journey.headers.values().flat_map(|t| t.names()) {
             within(known.contains(name), *at, &unknown(name))?;
         }
-        for name in journey.data.keys() {
-            within(
-                is_name(name) && !name.contains('.'),
-                *at,
-                "a value has a name of small letters, digits and _",
-            )?;
-        }
-        let mut own: BTreeSet<String> = known
-            .union(&journey.data.keys().cloned().collect())
-            .cloned()
-            .collect();
+        let mut own = known.clone();
+        data(&journey.data, &mut own, *at)?;
         steps(&journey.steps, &mut own)?;
         for step in &journey.steps {
             let kind = step.value.action().and_then(|action| rows::kind(&action));

@@ -4,6 +4,7 @@
 mod builtin;
 mod check;
 mod error;
+mod request;
 mod step;
 mod template;
 mod threshold;
@@ -17,11 +18,10 @@ use serde_saphyr::Spanned;
 
 pub use builtin::{BUILTIN, Builtin};
 pub use error::ScenarioError;
-pub(crate) use step::{Action, expects};
-pub use step::{
-    Capture, Fanout, File, Http, Kafka, RequestLine, Scheme, Signature, Sse, Step, Upload, Webhook,
-    Websocket,
-};
+pub(crate) use request::expects;
+pub use request::{File, Http, RequestLine, Scheme, Signature, Sse, Upload, Webhook};
+pub(crate) use step::Action;
+pub use step::{Capture, Effect, Fanout, Kafka, Pattern, Step, Websocket};
 pub use template::{Conditions, Json, Template};
 pub(crate) use template::{Fill, Filled, Scope};
 pub(crate) use threshold::Measured;
@@ -100,6 +100,9 @@ pub struct Users {
     /// How many.
     #[schemars(range(min = 1))]
     pub count: usize,
+    /// Values that are made once for each, before the sign-up: `user.…` in journeys.
+    #[serde(default)]
+    pub data: BTreeMap<String, Template>,
     /// Done once for each. What is captured here is `user.…` in journeys. Left
     /// out: an account of Glasshouse.
     #[serde(default)]
@@ -232,6 +235,7 @@ impl Scenario {
         {
             let usual = builtin::sign_up();
             users.sign_up = usual.sign_up;
+            users.data.extend(usual.data);
             users.renew = users.renew.take().or(usual.renew);
         }
         check::check(&scenario).map_err(|(at, why)| ScenarioError::at(at, why, origin))?;
@@ -257,17 +261,13 @@ impl Scenario {
     /// The names of the targets that are used.
     pub(crate) fn used_targets(&self) -> BTreeSet<String> {
         let of_steps = self.steps().filter_map(|step| match step.action()? {
-            Action::Http(step) => Some(&step.target),
-            Action::Websocket(step) => step.open.as_ref(),
-            Action::Sse(step) => Some(&step.target),
-            Action::Kafka(step) => Some(&step.target),
-            Action::Upload(step) => Some(&step.target),
-            Action::Webhook(step) => Some(&step.target),
-            Action::Fanout(_) | Action::Pause(_) => None,
+            Action::Websocket(step) => step.open.as_deref(),
+            Action::Kafka(step) => Some(step.target.as_str()),
+            action => action.asks().map(|request| request.target),
         });
         of_steps
-            .chain(self.sockets.iter().map(|sockets| &sockets.target))
-            .cloned()
+            .chain(self.sockets.iter().map(|sockets| &*sockets.target))
+            .map(str::to_owned)
             .collect()
     }
 

@@ -143,7 +143,7 @@ impl Part {
         let wrong = || {
             format!(
                 "{{{{{inside}}}}} is neither a name nor one of words 3, int 1 6, hex 8, uuid, \
-                 secret,                  one_of a b, now, now +2s and unix"
+                 secret, one_of a b, now, now +2s and unix"
             )
         };
         let number = |text: &str| text.parse::<usize>().map_err(|_| wrong());

@@ -3,13 +3,15 @@
 //! a second is over, so that they cost a request nothing.
 
 use std::fmt::Write;
-use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io};
 
 use axum::Router;
 use axum::routing::get;
 use hdrhistogram::Histogram;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -31,60 +33,76 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const RUN: Metric = Metric {
-    name: "loadtest_run_info",
-    kind: "gauge",
-    labels: &["scenario", "target"],
-    help: "What is run; always 1.",
-};
-const INTENDED: Metric = Metric {
-    name: "loadtest_intended_total",
-    kind: "counter",
-    labels: &[],
-    help: "Requests, or journeys of a scenario, that were to go.",
-};
-const UNSENT: Metric = Metric {
-    name: "loadtest_unsent_total",
-    kind: "counter",
-    labels: &[],
-    help: "Requests, or journeys, that could not go.",
-};
-const REQUESTS: Metric = Metric {
-    name: "loadtest_requests_total",
-    kind: "counter",
-    labels: &["step", "status"],
-    help: "What came of the requests: success, or error (no complete answer, or not the expected one).",
-};
-const DURATION: Metric = Metric {
-    name: "loadtest_request_duration_seconds",
-    kind: "histogram",
-    labels: &["step"],
-    help: "From when a request was meant to go to the end of its answer.",
-};
-const SERVICE: Metric = Metric {
-    name: "loadtest_service_time_seconds",
-    kind: "histogram",
-    labels: &["step"],
-    help: "From when a request went to the end of its answer.",
-};
-const LATENESS: Metric = Metric {
-    name: "loadtest_lateness_seconds",
-    kind: "histogram",
-    labels: &[],
-    help: "The generator's own lateness: from when a request was meant to go to when it was attended to.",
-};
-const CONNECTIONS: Metric = Metric {
-    name: "loadtest_connections_opened_total",
-    kind: "counter",
-    labels: &[],
-    help: "Connections opened.",
-};
-const BUSY: Metric = Metric {
-    name: "loadtest_busy_ratio",
-    kind: "gauge",
-    labels: &[],
-    help: "The share of the last second in which the busiest worker was busy, 0 to 1.",
-};
+impl Metric {
+    const fn new(
+        kind: &'static str,
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            labels,
+            help,
+        }
+    }
+}
+
+const RUN: Metric = Metric::new(
+    "gauge",
+    "loadtest_run_info",
+    &["scenario", "target"],
+    "What is run; always 1.",
+);
+const INTENDED: Metric = Metric::new(
+    "counter",
+    "loadtest_intended_total",
+    &[],
+    "Requests, or journeys of a scenario, that were to go.",
+);
+const UNSENT: Metric = Metric::new(
+    "counter",
+    "loadtest_unsent_total",
+    &[],
+    "Requests, or journeys, that could not go.",
+);
+const REQUESTS: Metric = Metric::new(
+    "counter",
+    "loadtest_requests_total",
+    &["step", "status"],
+    "What came of the requests: success, or error (no complete answer, or not the expected one).",
+);
+const DURATION: Metric = Metric::new(
+    "histogram",
+    "loadtest_request_duration_seconds",
+    &["step"],
+    "From when a request was meant to go to the end of its answer.",
+);
+const SERVICE: Metric = Metric::new(
+    "histogram",
+    "loadtest_service_time_seconds",
+    &["step"],
+    "From when a request went to the end of its answer.",
+);
+const LATENESS: Metric = Metric::new(
+    "histogram",
+    "loadtest_lateness_seconds",
+    &[],
+    "The generator's own lateness: from when a request was meant to go to when it was attended to.",
+);
+const CONNECTIONS: Metric = Metric::new(
+    "counter",
+    "loadtest_connections_opened_total",
+    &[],
+    "Connections opened.",
+);
+const BUSY: Metric = Metric::new(
+    "gauge",
+    "loadtest_busy_ratio",
+    &[],
+    "The share of the last second in which the busiest worker was busy, 0 to 1.",
+);
 
 /// All of them.
 pub const CATALOGUE: &[Metric] = &[
@@ -105,11 +123,21 @@ const BUCKETS: [f64; 16] = [
     5.0, 10.0,
 ];
 
+/// A file of targets, removed with this: whom nobody finds there, nobody looks for.
+struct Announced(PathBuf);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// `/metrics` on a port of its own, as long as this lives.
 pub struct Exposed {
     address: SocketAddr,
     total: Option<Record>,
     text: Arc<Mutex<String>>,
+    announced: Option<Announced>,
     _serving: AbortOnDropHandle<io::Result<()>>,
 }
 
@@ -133,8 +161,24 @@ impl Exposed {
             address,
             total: None,
             text,
+            announced: None,
             _serving: AbortOnDropHandle::new(serving),
         })
+    }
+
+    /// Has a Prometheus look here that reads its targets from this file, as long as
+    /// this lives.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn announce(&mut self, file: PathBuf) -> io::Result<()> {
+        let targets = json!([{ "targets": [self.address.to_string()] }]);
+        // Written aside, for Prometheus looks at once.
+        let new = file.with_extension("new");
+        fs::write(&new, targets.to_string())?;
+        fs::rename(&new, &file)?;
+        self.announced = Some(Announced(file));
+        Ok(())
     }
 
     /// Where it listens.

@@ -27,6 +27,7 @@ use crate::{command, output, project, table};
 use launch::Launch;
 use show::Show;
 use signals::Signals;
+pub(crate) use targets::of_job as targets_of;
 
 /// What a shell calls the end by Ctrl-C.
 const INTERRUPTED: u8 = 130;

@@ -2,26 +2,25 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use chrono::Utc;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use httparse::Header;
 use rand::RngExt;
 
 use super::{Trouble, Walk};
 use crate::failure::Failure;
+use crate::http1::{Answer, Sink};
 use crate::journeys::session::Session;
-use crate::protocol::connections::{Lease, exchanging};
 use crate::protocol::parts::Parts;
 use crate::protocol::{capture, upload, webhook};
-use crate::record::{Slow, StepRecord};
+use crate::record::StepRecord;
 use crate::scenario::{self, Fill, Template};
 use crate::script::Planned;
-use crate::trace::{LENGTH, TRACEPARENT, Trace};
+use crate::trace::{TRACEPARENT, Trace};
 
 /// The most of an answer's body that is kept for captures.
 const KEPT: usize = 4 << 20;
@@ -136,37 +135,22 @@ impl Walk {
         let line = format!("{} {}", request.method(), request.uri().path());
         let trace = begin_trace(&session, &mut request);
         let began = Cell::new(None);
-        let keep = !planned.step.capture.is_empty() || session.stopped.get();
-        let exchange = async {
-            let lease = lease(&session, target).await?;
-            began.set(Some(session.now()));
-            let sent = lease.send(request).await;
-            let (answer, used) = sent.map_err(|error| session.no_connection(error))?;
-            if used.opened {
-                session.record.borrow_mut().opened += 1;
-            }
-            let (head, mut body) = answer.into_parts();
-            let keep = keep || !expects(head.status.as_u16());
-            let (bytes, kept) = read(&mut body, keep).await?;
-            used.keep();
-            Ok::<_, Failure>((head, bytes, kept))
+        let mut kept = Kept {
+            expects,
+            keep: !planned.step.capture.is_empty(),
+            headers: HeaderMap::new(),
+            body: Vec::new(),
         };
+        let exchange = send(&session, target, &request, &began, &mut kept);
         let outcome = tokio::time::timeout(session.scenario.timeout.0, exchange).await;
         let ended = session.now();
         session.record.borrow_mut().finished = Duration::from_nanos(ended);
         let began = began.get().unwrap_or(ended);
-        if let Some(trace) = trace.filter(|trace| trace.sampled) {
-            session.record.borrow_mut().slow(Slow {
-                took: ended.saturating_sub(meant),
-                at: meant,
-                row: planned.row,
-                trace: trace.id,
-            });
-        }
+        session.traced(trace, planned.row, meant, ended);
         let took = |row: &mut StepRecord| {
             row.took(ended.saturating_sub(meant), ended.saturating_sub(began));
         };
-        let (head, bytes, kept) = match outcome {
+        let answer = match outcome {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => return Err(Trouble::counted(failure, &line)),
             Err(_) => {
@@ -176,18 +160,21 @@ impl Walk {
                 return Err(Trouble::counted(Failure::Timeout, &line));
             }
         };
-        let status = head.status.as_u16();
+        let status = answer.status.as_u16();
         let expected = expects(status);
         session.row(planned.row, |row| {
             took(row);
-            row.answered(status, bytes, expected);
+            row.answered(status, answer.bytes, expected);
         });
         if !expected {
-            let said: String = String::from_utf8_lossy(&kept).chars().take(300).collect();
+            let said: String = String::from_utf8_lossy(&kept.body)
+                .chars()
+                .take(300)
+                .collect();
             let why = format!("{line}: status {status} was not expected: {said}");
             return Err(Trouble { counted: None, why });
         }
-        self.capture(planned, &head.headers, &kept)
+        self.capture(planned, &kept.headers, &kept.body)
     }
 
     pub(super) fn capture(
@@ -207,26 +194,63 @@ impl Walk {
     }
 }
 
-/// Each request begins a trace of its own, so that the services' spans can be found.
+/// What is kept of an answer: for captures, and to say what was not expected.
+struct Kept<'a> {
+    expects: &'a dyn Fn(u16) -> bool,
+    keep: bool,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Sink for Kept<'_> {
+    fn head(&mut self, status: StatusCode, headers: &[Header<'_>]) {
+        self.keep |= !(self.expects)(status.as_u16());
+        if self.keep {
+            let pairs = headers.iter().filter_map(|header| {
+                let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+                Some((name, HeaderValue::from_bytes(header.value).ok()?))
+            });
+            self.headers.extend(pairs);
+        }
+    }
+
+    fn data(&mut self, data: &[u8]) -> ControlFlow<()> {
+        if self.keep && self.body.len() + data.len() <= KEPT {
+            self.body.extend_from_slice(data);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 pub(super) fn begin_trace(session: &Session, request: &mut Request<Parts>) -> Option<Trace> {
-    let trace = session.tracer.borrow_mut().as_mut()?.next();
-    let mut value = [0; LENGTH];
-    trace.write(&mut value);
-    let value = HeaderValue::from_bytes(&value).ok()?;
+    let trace = session.trace()?;
+    let value = HeaderValue::try_from(trace.to_string()).ok()?;
     let name = HeaderName::from_static(TRACEPARENT);
     request.headers_mut().insert(name, value);
     Some(trace)
 }
 
-pub(super) async fn lease(session: &Session, target: &str) -> Result<Lease, Failure> {
+/// Sends a request when there is a connection for it, and reads the answer. `began`
+/// is when it went.
+pub(super) async fn send(
+    session: &Session,
+    target: &str,
+    request: &Request<Parts>,
+    began: &Cell<Option<u64>>,
+    sink: &mut impl Sink,
+) -> Result<Answer, Failure> {
     if session.connections.busy(target) {
         session.record.borrow_mut().held += 1;
     }
-    session
-        .connections
-        .lease(target)
-        .await
-        .ok_or(Failure::Connect)
+    let lease = session.connections.lease(target).await;
+    let lease = lease.ok_or(Failure::Connect)?;
+    began.set(Some(session.now()));
+    let exchanged = lease.exchange(request, sink).await;
+    let exchanged = exchanged.map_err(|error| session.no_connection(error))?;
+    if exchanged.opened {
+        session.record.borrow_mut().opened += 1;
+    }
+    Ok(exchanged.answer)
 }
 
 fn request(
@@ -242,18 +266,4 @@ fn request(
         .map_err(|_| Trouble::value(path.to_owned()))?;
     *request.headers_mut() = headers;
     Ok(request)
-}
-
-pub(super) async fn read(body: &mut Incoming, keep: bool) -> Result<(u64, Bytes), Failure> {
-    let (mut bytes, mut kept) = (0, BytesMut::new());
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| exchanging(&error))?;
-        if let Some(data) = frame.data_ref() {
-            bytes += data.len() as u64;
-            if keep && kept.len() + data.len() <= KEPT {
-                kept.extend_from_slice(data);
-            }
-        }
-    }
-    Ok((bytes, kept.freeze()))
 }

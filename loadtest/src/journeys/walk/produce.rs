@@ -9,6 +9,7 @@ use crate::journeys::session::nanoseconds;
 use crate::protocol::kafka::Outgoing;
 use crate::scenario;
 use crate::script::Planned;
+use crate::trace::TRACEPARENT;
 
 impl Walk {
     pub(super) async fn produce(
@@ -23,10 +24,15 @@ impl Walk {
             .iter()
             .map(|(name, value)| Ok((name.clone(), self.fill(value)?)))
             .collect();
+        let mut headers = headers?;
+        let trace = session.trace();
+        if let Some(trace) = &trace {
+            headers.push((TRACEPARENT.to_owned(), trace.to_string()));
+        }
         let message = Outgoing {
             topic: self.fill(&step.topic)?,
             key: step.key.as_ref().map(|key| self.fill(key)).transpose()?,
-            headers: headers?,
+            headers,
             body: self.json(&step.json)?.0,
         };
         let effect = match &step.effect {
@@ -63,12 +69,14 @@ impl Walk {
         });
         sent.map_err(|failure| Trouble::counted(failure, "kafka"))?;
         let Some((expected, within)) = &mut expected else {
+            session.traced(trace, planned.row, meant, ended);
             return Ok(());
         };
         match expected.seen(*within).await {
             Ok(at) => {
                 let at = nanoseconds(session.since_start(at.into_std()));
                 session.record.borrow_mut().finished = Duration::from_nanos(at.max(ended));
+                session.traced(trace, planned.row + 1, meant, at);
                 session.row(planned.row + 1, |row| {
                     row.took(at.saturating_sub(meant), at.saturating_sub(began));
                     row.replied(0);
