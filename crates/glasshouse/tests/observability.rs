@@ -13,6 +13,7 @@ use glasshouse::state::StateFile;
 use glasshouse::tools::Tools;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
+use url::Url;
 
 const NEEDED: [&str; 3] = ["otelcol", "jaeger", "loki"];
 
@@ -150,7 +151,7 @@ fn slowest_found(home: &Path) -> Result<(), Failed> {
         .build()?;
     for slow in slowest {
         let id = slow["trace_id"].as_str().ok_or("no trace")?;
-        let url = format!("{jaeger}/api/traces/{id}");
+        let url: Url = format!("{jaeger}/api/traces/{id}").parse()?;
         let wanted = match slow["step"].as_str() {
             Some("create") => ["POST /v1/tasks", "db.task_insert"],
             Some("write.effect") => ["chat.inbound.v1 process", "chat.replies.v1 publish"],
@@ -166,10 +167,11 @@ fn slowest_found(home: &Path) -> Result<(), Failed> {
 }
 
 /// Waits until a trace has these spans.
-async fn found(url: &str, wanted: &[&str]) -> Result<(), Failed> {
+async fn found(url: &Url, wanted: &[&str]) -> Result<(), Failed> {
     let begun = Instant::now();
     loop {
-        let answer = reqwest::get(url).await?.json::<Value>().await?;
+        let (_, answer) = glasshouse::http::get(url).await?;
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
         let spans = answer["data"][0]["spans"].as_array();
         let spans = spans.into_iter().flatten();
         let names: Vec<_> = spans

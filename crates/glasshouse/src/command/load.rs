@@ -126,4 +126,19 @@ mod tests {
         let jaeger = all.traces_at.expect("Jaeger answers");
         assert_eq!(jaeger, "http://127.0.0.1:16686/trace/");
     }
+
+    #[test]
+    fn compose_publishes_them() {
+        let file = include_str!("../../../../docker-compose.yml");
+        let pages = [
+            ("grafana", GRAFANA),
+            ("prometheus", PROMETHEUS),
+            ("jaeger", JAEGER),
+        ];
+        for (name, address) in TARGETS.into_iter().chain(pages) {
+            let port = address.rsplit(':').next().unwrap_or_default();
+            let published = format!(":-{port}}}:{port}\"");
+            assert!(file.contains(&published), "{name}: {published}");
+        }
+    }
 }
