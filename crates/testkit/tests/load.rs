@@ -86,6 +86,7 @@ async fn smoke_and_todo_find_nothing_wrong() {
 
 /// What takes a fault or an abuse.
 const FAULTS: &[&str] = &[
+    "alerts_received_total",
     "database_pool_timeouts_total",
     "http_deadlines_exceeded_total",
     "http_panics_total",
