@@ -39,6 +39,10 @@ test-infra: ## Hold Dockerfile, dashboards and Elastic's files to hadolint, chec
 test-compose: services ## Build the images, start the whole stack in containers, print how long it took: KEEP=1
 	@KEEP=$(KEEP) infra/docker/test.sh
 
+test-mutants: packages ## Change every alert rule in one place after another, and show that its tests notice
+	@$(patiently) $(CARGO) build --quiet --workspace --bin mutants
+	@$(target)/debug/mutants
+
 tools: services ## Build Collector, Jaeger, Loki and daprd, once for all checkouts (about 12 min)
 	@$(glasshouse) tools
 

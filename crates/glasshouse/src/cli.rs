@@ -114,12 +114,12 @@ struct Journey {
 
 #[derive(Debug, Subcommand)]
 enum Slo {
-    /// Make the rules of the objectives in alerts/slo.toml
+    /// Make the rules of the objectives in alerts/slo.toml, and their tests
     Generate {
         /// How long an hour is
         #[arg(long, value_enum, default_value_t)]
         preset: slo::Preset,
-        /// Where to [default: alerts/rules/slo.yml]
+        /// Where to, without their tests [default: alerts/rules/slo.yml]
         #[arg(long)]
         out: Option<PathBuf>,
     },
@@ -221,9 +221,18 @@ impl Cli {
             } => {
                 let root = project::root()?;
                 let objectives = slo::load(&root.join(slo::OBJECTIVES))?;
-                let out = out.unwrap_or_else(|| root.join(slo::RULES));
-                std::fs::write(&out, slo::generate(&objectives, preset))
-                    .with_context(|| out.display().to_string())?;
+                let write = |path: PathBuf, text: String| {
+                    std::fs::write(&path, text).with_context(|| path.display().to_string())
+                };
+                let rules = slo::generate(&objectives, preset);
+                match out {
+                    Some(out) => write(out, rules)?,
+                    None => {
+                        let tests = slo::generate_tests(&objectives, preset, "../rules/slo.yml")?;
+                        write(root.join(slo::RULES), rules)?;
+                        write(root.join(slo::TESTS), tests)?;
+                    }
+                }
                 Ok(ExitCode::SUCCESS)
             }
             Command::Provision { what } => {

@@ -57,6 +57,12 @@ pub const HTTP_REQUESTS_LIMITED: Metric = Metric::counter(
     "Requests answered with 429 because their user sent too many.",
     &[],
 );
+/// Requests of users who will soon be refused.
+pub const HTTP_REQUESTS_NEAR_LIMIT: Metric = Metric::counter(
+    "http_requests_near_limit_total",
+    "Requests that left their user less than a fifth of what may be sent at once, refused ones included.",
+    &[],
+);
 /// Requests refused to keep the others going.
 pub const HTTP_REQUESTS_SHED: Metric = Metric::counter(
     "http_requests_shed_total",
@@ -75,6 +81,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &HTTP_PANICS,
     &HTTP_DEADLINES_EXCEEDED,
     &HTTP_REQUESTS_LIMITED,
+    &HTTP_REQUESTS_NEAR_LIMIT,
     &HTTP_REQUESTS_SHED,
 ];
 
@@ -85,6 +92,8 @@ pub(crate) static DEADLINES: LazyLock<Counter> =
     LazyLock::new(|| HTTP_DEADLINES_EXCEEDED.counter_handle(&[]));
 pub(crate) static LIMITED: LazyLock<Counter> =
     LazyLock::new(|| HTTP_REQUESTS_LIMITED.counter_handle(&[]));
+pub(crate) static NEAR_LIMIT: LazyLock<Counter> =
+    LazyLock::new(|| HTTP_REQUESTS_NEAR_LIMIT.counter_handle(&[]));
 pub(crate) static SHED_BY_REQUESTS: LazyLock<Counter> =
     LazyLock::new(|| HTTP_REQUESTS_SHED.counter_handle(&["requests"]));
 pub(crate) static SHED_BY_DATABASE: LazyLock<Counter> =

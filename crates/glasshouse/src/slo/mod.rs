@@ -1,6 +1,8 @@
-//! Service level objectives: data in `alerts/slo.toml`, rules made of it.
+//! Service level objectives: data in `alerts/slo.toml`, rules and their tests made of it.
 
 mod rules;
+mod series;
+mod tests;
 mod window;
 
 use std::fs;
@@ -11,6 +13,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 pub use rules::generate;
+pub use tests::generate_tests;
 use window::Window;
 pub use window::shorten;
 
@@ -18,6 +21,8 @@ pub use window::shorten;
 pub const OBJECTIVES: &str = "alerts/slo.toml";
 /// Where the rules made of them are.
 pub const RULES: &str = "alerts/rules/slo.yml";
+/// Where the tests of those are.
+pub const TESTS: &str = "alerts/tests/slo-windows.yml";
 
 /// How long an hour is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

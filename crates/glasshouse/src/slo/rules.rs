@@ -9,10 +9,10 @@ use super::window::Window;
 use super::{Objective, Preset};
 
 /// A budget that burns `factor` times as fast as it may.
-struct Burn {
+pub(super) struct Burn {
     factor: f64,
-    long: Window,
-    short: Window,
+    pub(super) long: Window,
+    pub(super) short: Window,
 }
 
 /// Wakes somebody: 2 % of a month's budget in an hour, 5 % in six.
@@ -41,7 +41,10 @@ const SLOW: [Burn; 2] = [
         short: Window::hours(6),
     },
 ];
-const WINDOWS: [Window; 7] = [
+/// The alerts.
+pub(super) const BURNS: [(&str, [Burn; 2]); 2] =
+    [("ErrorBudgetBurnFast", FAST), ("ErrorBudgetBurnSlow", SLOW)];
+pub(super) const WINDOWS: [Window; 7] = [
     Window::minutes(5),
     Window::minutes(30),
     Window::hours(1),
@@ -108,20 +111,11 @@ fn group(out: &mut String, objective: &Objective, preset: Preset) {
             .replace('\n', "\n          "),
         budget(objective.objective),
     ));
-    for (alert, burns, severity, summary) in [
-        (
-            "ErrorBudgetBurnFast",
-            FAST,
-            "critical",
-            "is used up in hours, not in weeks",
-        ),
-        (
-            "ErrorBudgetBurnSlow",
-            SLOW,
-            "warning",
-            "will not last for its window",
-        ),
-    ] {
+    let meanings = [
+        ("critical", "is used up in hours, not in weeks"),
+        ("warning", "will not last for its window"),
+    ];
+    for ((alert, burns), (severity, summary)) in BURNS.into_iter().zip(meanings) {
         let terms: Vec<_> = burns.iter().map(|burn| objective.burning(burn)).collect();
         line(format!(
             "      - alert: {alert}\n        expr: |2\n            {}\n        labels: {{severity: {severity}, service: {service}, slo: {name}}}",
@@ -143,7 +137,7 @@ impl Objective {
         let total = rate(&self.sli.total);
         match (&self.sli.bad, &self.sli.good) {
             (Some(bad), _) => {
-                format!("(\n  ({} or {total} * 0)\n  / ({total} > 0)\n)", rate(bad))
+                format!("(\n  ({} or vector(0))\n  / ({total} > 0)\n)", rate(bad))
             }
             (None, good) => {
                 let good = rate(good.as_deref().unwrap_or_default());
@@ -153,21 +147,23 @@ impl Objective {
     }
 
     fn burning(&self, burn: &Burn) -> String {
-        let limit = round(burn.factor * budget(self.objective));
-        let above = |window: Window| {
-            let name = &self.name;
-            format!("slo:sli_error:ratio_rate{window}{{slo=\"{name}\"}} > {limit}")
-        };
+        let Burn { long, short, .. } = burn;
+        let limit = limit(burn, self.objective);
+        let name = &self.name;
+        // `and` takes of the short window only what has the labels of the long one.
         format!(
-            "(\n              {}\n            and\n              {}\n            )",
-            above(burn.long),
-            above(burn.short)
+            "(\n              slo:sli_error:ratio_rate{long}{{slo=\"{name}\"}} > {limit}\n            and\n              slo:sli_error:ratio_rate{short} > {limit}\n            )"
         )
     }
 }
 
+/// The share of bad events at which a budget burns this fast.
+pub(super) fn limit(burn: &Burn, objective: f64) -> f64 {
+    round(burn.factor * budget(objective))
+}
+
 /// The share of events that may be bad.
-fn budget(objective: f64) -> f64 {
+pub(super) fn budget(objective: f64) -> f64 {
     round(1.0 - objective)
 }
 
@@ -176,6 +172,6 @@ fn percent(share: f64) -> f64 {
 }
 
 /// Without the noise that binary fractions add: 1 - 0.995 is 0.005.
-fn round(value: f64) -> f64 {
+pub(super) fn round(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }

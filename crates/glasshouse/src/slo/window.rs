@@ -13,6 +13,10 @@ use super::Preset;
 pub(super) struct Window(pub(super) u64);
 
 impl Window {
+    pub(super) const fn seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
     pub(super) const fn minutes(minutes: u64) -> Self {
         Self(minutes * 60)
     }

@@ -106,6 +106,13 @@ struct Standing {
     wait: Duration,
 }
 
+impl Standing {
+    /// Whether less than a fifth is left.
+    fn is_near(&self, burst: NonZeroU32) -> bool {
+        u64::from(self.remaining) * 5 < u64::from(burst.get())
+    }
+}
+
 impl Users {
     fn new(limit: RateLimit, most: usize) -> Self {
         let quota = Quota::with_period(limit.period)
@@ -192,6 +199,9 @@ async fn limit(
         let users = users.clone();
         tokio::task::spawn_blocking(move || users.sweep());
     }
+    if standing.is_near(users.limit.burst) {
+        metrics::NEAR_LIMIT.increment(1);
+    }
     let mut response = if standing.admitted {
         // Whoever asks for the user need not verify again.
         request.extensions_mut().insert(user);
@@ -247,6 +257,17 @@ mod tests {
         let mut headers = HeaderMap::new();
         users.tell(&mut headers, &refused);
         assert_eq!(headers["ratelimit"], "\"user\";r=0;t=10");
+    }
+
+    #[test]
+    fn who_has_less_than_a_fifth_left_is_near_the_limit() {
+        let users = users(0.1, 10);
+        let ada = Uuid::from_u128(1);
+        let near: Vec<_> = (0..11)
+            .map(|_| users.check(ada).is_near(users.limit.burst))
+            .collect();
+        // Nine to two are left, then one, none, and a refusal.
+        assert_eq!(near, [vec![false; 8], vec![true; 3]].concat());
     }
 
     #[test]

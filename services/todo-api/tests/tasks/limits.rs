@@ -44,6 +44,8 @@ async fn who_sends_too_much_is_told_when_to_go_on_and_others_are_not_held_up() {
     assert_eq!(answer(document).await.status, 200, "not under the limit");
     let limited = api.service().metrics().await;
     assert_eq!(limited.sum("http_requests_limited_total", &[]), 1.0);
+    // The one that took the last, and the refused one.
+    assert_eq!(limited.sum("http_requests_near_limit_total", &[]), 2.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
