@@ -43,6 +43,15 @@ test-mutants: packages ## Change every alert rule in one place after another, an
 	@$(patiently) $(CARGO) build --quiet --workspace --bin mutants
 	@$(target)/debug/mutants
 
+check: services ## Start everything, put load on it, check each promise, end it: CHECK=--json
+	@rm -rf .glasshouse/check && $(glasshouse) --home .glasshouse/check up --detach && \
+	  { $(glasshouse) --home .glasshouse/check check --load $(CHECK); code=$$?; $(glasshouse) --home .glasshouse/check down; exit $$code; }
+
+pictures: ## Draw the dashboards of the system that runs into docs/dashboards
+	@results=$$(mktemp) && trap 'rm -f "$$results"' EXIT && \
+	  $(glasshouse) check dashboards --load --results "$$results" && \
+	  $$(dashboards/pictures/install.sh) dashboards/pictures/draw.py "$$results" docs/dashboards
+
 tools: services ## Build Collector, Jaeger, Loki and daprd, once for all checkouts (about 12 min)
 	@$(glasshouse) tools
 

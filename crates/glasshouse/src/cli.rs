@@ -11,6 +11,7 @@ use loadtest::load::Load;
 use url::Url;
 
 use crate::backing::{KafkaChoice, RedisChoice};
+use crate::check::{self, Check};
 use crate::progress::Progress;
 use crate::state::{RunState, StateFile};
 use crate::tools::{self, Tools};
@@ -53,6 +54,8 @@ enum Command {
     },
     /// Follow one action through the whole system, and look it up in metrics, traces and logs
     Journey(Journey),
+    /// Check that what is promised of the running system is so; exit code 1 where it is not
+    Check(Box<Check>),
     /// Service level objectives
     Slo {
         #[command(subcommand)]
@@ -216,6 +219,7 @@ impl Cli {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Journey(journey) => journey.run(home).await,
+            Command::Check(check) => check::run(home().ok(), *check).await,
             Command::Slo {
                 what: Slo::Generate { preset, out },
             } => {

@@ -1,6 +1,7 @@
 //! The launcher: starts Glasshouse with everything it needs, and ends it again.
 
 pub mod backing;
+pub mod check;
 pub mod cli;
 pub mod command;
 pub mod components;

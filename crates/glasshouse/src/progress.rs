@@ -20,6 +20,7 @@ pub struct Progress(Arc<Display>);
 
 struct Display {
     bars: Option<MultiProgress>,
+    print: fn(&str),
     active: Mutex<Active>,
 }
 
@@ -43,12 +44,27 @@ impl Progress {
         if let Some(bars) = &bars {
             bars.set_draw_target(indicatif::ProgressDrawTarget::stdout());
         }
+        Self::with(bars, output::line)
+    }
+
+    /// A display on standard error, where standard output is for programs.
+    pub fn aside() -> Self {
+        // Where indicatif draws by itself.
+        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        Self::with(bars, output::aside)
+    }
+
+    fn with(bars: Option<MultiProgress>, print: fn(&str)) -> Self {
         let steps = BTreeMap::new();
         let active = Mutex::new(Active {
             steps,
             last_line: Instant::now(),
         });
-        let display = Arc::new(Display { bars, active });
+        let display = Arc::new(Display {
+            bars,
+            print,
+            active,
+        });
         if display.bars.is_none() {
             tokio::spawn(beat(Arc::downgrade(&display)));
         }
@@ -60,7 +76,7 @@ impl Progress {
         let bar = self.0.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::new_spinner());
             let style = ProgressStyle::with_template(
-                "  {spinner:.cyan} {prefix:<16} {elapsed:>4} {msg:.dim}",
+                "  {spinner:.cyan} {prefix:<17} {elapsed:>4} {msg:.dim}",
             );
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.set_prefix(name.to_owned());
@@ -107,7 +123,7 @@ impl Step {
         };
         // What changes all the time is left to the heartbeat.
         if self.bar.is_none() && known.is_empty() {
-            self.display.say(&format!("    {:<16}{text}", self.name));
+            self.display.say(&format!("    {:<17}{text}", self.name));
         }
     }
 
@@ -129,7 +145,7 @@ impl Step {
         }
         let seconds = self.since.elapsed().as_secs_f64();
         self.display.say(&format!(
-            "  {mark} {:<16}{seconds:>4.1} s  {text}",
+            "  {mark} {:<17}{seconds:>4.1} s  {text}",
             self.name
         ));
     }
@@ -148,8 +164,8 @@ impl Display {
     fn say(&self, text: &str) {
         self.active().last_line = Instant::now();
         match &self.bars {
-            Some(bars) => bars.suspend(|| output::line(text)),
-            None => output::line(text),
+            Some(bars) => bars.suspend(|| (self.print)(text)),
+            None => (self.print)(text),
         }
     }
 

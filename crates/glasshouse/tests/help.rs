@@ -12,6 +12,7 @@ fn help_is_as_agreed() {
         vec!["status"],
         vec!["logs"],
         vec!["journey"],
+        vec!["check"],
         vec!["provision"],
         vec!["slo", "generate"],
         vec!["load"],

@@ -76,6 +76,14 @@ pub async fn register(options: &Options) -> Result<()> {
     chat::register(options, &client()?).await
 }
 
+/// Signs the account in: its access token.
+///
+/// # Errors
+/// When the gateway does not answer, or refuses it.
+pub async fn sign_in(options: &Options) -> Result<String> {
+    chat::sign_in(options, &client()?).await
+}
+
 fn client() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder()
         .timeout(std::time::Duration::from_secs(10))
