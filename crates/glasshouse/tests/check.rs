@@ -188,7 +188,10 @@ async fn an_empty_panel_and_mistaken_queries_are_found() {
     bench.panel("empty", "sum by (job) (no_such_metric)");
     bench.panel("nan", "sum(up * 0) / sum(up * 0)");
     bench.panel("gauge", "rate(process_resident_memory_bytes[1m])");
-    bench.panel("summary", "histogram_quantile(0.9, sum by (le) (rate(prometheus_target_interval_length_seconds[1m])))");
+    bench.panel(
+        "summary",
+        "histogram_quantile(0.9, sum by (le) (rate(go_gc_duration_seconds[1m])))",
+    );
     bench.panel("range", "sum(rate(prometheus_http_requests_total[10s]))");
     bench.panel("unit", "max(process_resident_memory_bytes)");
     bench.panel("refused", "sum by (job) (up) + on (job) group_left sum(label_replace(up, \"a b\", \"x\", \"job\", \"(\"))");
@@ -201,7 +204,7 @@ async fn an_empty_panel_and_mistaken_queries_are_found() {
         "empty · Planted: query A: no series",
         "nan · Planted: query A: no number",
         "gauge · Planted: query A: rate over the gauge process_resident_memory_bytes",
-        "summary · Planted: query A: a quantile over the summary prometheus_target_interval_length_seconds",
+        "summary · Planted: query A: a quantile over the summary go_gc_duration_seconds",
         "range · Planted: query A: a range of 10 s is under four scrape intervals",
         "unit · Planted: query A: the unit \\\"short\\\"",
         "refused · Planted: query A: answered 4",
