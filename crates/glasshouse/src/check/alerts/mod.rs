@@ -20,6 +20,8 @@ use rules::{Alert, Rules};
 /// Where runbooks and tests are, below the project's root.
 pub(super) const RUNBOOKS: &str = "alerts/runbooks";
 const TESTS: &str = "alerts/tests";
+/// Where Loki's rules are tested, by a real Loki.
+const TESTS_OF_LOGS: &str = "crates/glasshouse/tests/watching";
 
 const ANNOTATIONS: [&str; 4] = ["summary", "description", "runbook_url", "dashboard_url"];
 const LABELS: [&str; 2] = ["severity", "service"];
@@ -31,10 +33,11 @@ struct Project {
     /// Texts by the alert's name.
     runbooks: BTreeMap<String, String>,
     tests: String,
+    tests_of_logs: String,
 }
 
 /// Is each alert whole: with a runbook that names it, a panel that shows what it
-/// is about, a test, metrics that exist; and does Prometheus evaluate it?
+/// is about, a test, metrics that exist; and is it evaluated?
 pub(super) async fn linked(
     project: &Path,
     catalogue: &Catalogue,
@@ -43,7 +46,14 @@ pub(super) async fn linked(
 ) -> Result<Outcome> {
     let project = Project::load(project)?;
     let loaded = http.get(places.prometheus()?, "/api/v1/rules", &[]).await?;
-    let loaded = Loaded::read(&loaded);
+    let mut loaded = Loaded::read(&loaded);
+    // Where Loki cannot be asked, its alerts are not loaded.
+    if let Ok(loki) = places.loki() {
+        let of_logs = http.get(loki, "/prometheus/api/v1/rules", &[]).await;
+        loaded
+            .0
+            .extend(Loaded::read(&of_logs.unwrap_or_default()).0);
+    }
     Ok(project.judge(catalogue, &loaded))
 }
 
@@ -59,6 +69,9 @@ impl Project {
                 .collect(),
             runbooks: texts(&project.join(RUNBOOKS), "md")?,
             tests: tests.into_values().collect(),
+            tests_of_logs: texts(&project.join(TESTS_OF_LOGS), "rs")?
+                .into_values()
+                .collect(),
         })
     }
 
@@ -90,7 +103,9 @@ impl Project {
                 .filter(|name| has.get(**name).is_none_or(String::is_empty));
             faults.extend(missing.map(|name| format!("has no {name}")));
         }
-        if !names(&self.tests, &alert.name) {
+        if alert.of_logs && !self.tests_of_logs.contains(&alert.name) {
+            faults.push(format!("has no test in {TESTS_OF_LOGS}"));
+        } else if !alert.of_logs && !names(&self.tests, &alert.name) {
             faults.push(format!("has no test in {TESTS}"));
         }
         faults.extend(self.runbook(alert).err());
@@ -118,6 +133,14 @@ impl Project {
 
     /// The metrics are there, and the panel shows one of them.
     fn quantity(&self, alert: &Alert, catalogue: &Catalogue) -> Result<(), String> {
+        if alert.of_logs {
+            let panel = self.panel(annotation(alert, "dashboard_url"))?;
+            let mut sources = panel.targets.iter().map(|target| panel.source(target));
+            let shows = sources.any(|source| source == "loki");
+            return shows
+                .then_some(())
+                .ok_or_else(|| format!("the panel {:?} shows no logs", panel.title));
+        }
         let metrics = self.rules.metrics(&alert.expr)?;
         let unknown = metrics.iter().find(|name| !catalogue.knows(name));
         if let Some(name) = unknown {
@@ -189,8 +212,9 @@ impl Loaded {
 
     fn fault(&self, alert: &Alert) -> Option<String> {
         match self.0.get(&alert.name) {
+            None if alert.of_logs => Some("Loki has not loaded it".to_owned()),
             None => Some("Prometheus has not loaded it".to_owned()),
-            Some(Some(error)) => Some(format!("Prometheus cannot evaluate it: {error}")),
+            Some(Some(error)) => Some(format!("it cannot be evaluated: {error}")),
             Some(None) => None,
         }
     }
@@ -268,6 +292,7 @@ groups:
             .into(),
             runbooks: [("Waiting".to_owned(), RUNBOOK.to_owned())].into(),
             tests: "- eval_time: 1m\n  alertname: Waiting\n".to_owned(),
+            tests_of_logs: String::new(),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::check::promql;
 
 /// Where the rules are, below the project's root.
 const FOLDER: &str = "alerts/rules";
+/// Where those are that Loki evaluates: the folder of its only tenant.
+const LOGS: &str = "alerts/loki/fake";
 
 /// All of them.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,8 @@ pub(in crate::check) struct Rules {
 pub(in crate::check) struct Alert {
     pub name: String,
     pub expr: String,
+    /// Whether Loki evaluates it, and not Prometheus.
+    pub of_logs: bool,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
 }
@@ -53,25 +57,29 @@ struct Rule {
 
 /// Reads all of them.
 pub(in crate::check) fn load(project: &Path) -> Result<Rules> {
-    let folder = project.join(FOLDER);
     let mut rules = Rules::default();
-    let mut files: Vec<_> = fs::read_dir(&folder)
-        .with_context(|| folder.display().to_string())?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
-        .collect();
-    files.sort();
-    for file in files {
-        let text = fs::read_to_string(&file)?;
-        rules
-            .read(&text)
-            .with_context(|| file.display().to_string())?;
+    for (folder, of_logs) in [(FOLDER, false), (LOGS, true)] {
+        let folder = project.join(folder);
+        let mut files: Vec<_> = fs::read_dir(&folder)
+            .with_context(|| folder.display().to_string())?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|ending| ending == "yml" || ending == "yaml")
+            })
+            .collect();
+        files.sort();
+        for file in files {
+            let text = fs::read_to_string(&file)?;
+            let read = rules.read(&text, of_logs);
+            read.with_context(|| file.display().to_string())?;
+        }
     }
     Ok(rules)
 }
 
 impl Rules {
-    fn read(&mut self, text: &str) -> Result<()> {
+    fn read(&mut self, text: &str, of_logs: bool) -> Result<()> {
         let file: File = serde_saphyr::from_str(text)?;
         for rule in file.groups.into_iter().flat_map(|group| group.rules) {
             if let Some(name) = rule.record {
@@ -81,6 +89,7 @@ impl Rules {
                 self.alerts.push(Alert {
                     name,
                     expr: rule.expr,
+                    of_logs,
                     labels: rule.labels,
                     annotations: rule.annotations,
                 });
@@ -120,7 +129,7 @@ impl Rules {
     #[cfg(test)]
     pub(in crate::check) fn of(text: &str) -> Self {
         let mut rules = Self::default();
-        rules.read(text).expect("rules");
+        rules.read(text, false).expect("rules");
         rules
     }
 }
