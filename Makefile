@@ -37,7 +37,7 @@ test-infra: ## Hold Dockerfile, dashboards and Elastic's files to hadolint, chec
 	@infra/elk/test/run.sh
 
 test-compose: services ## Build the images, start the whole stack in containers, print how long it took: KEEP=1
-	@KEEP=$(KEEP) infra/docker/test.sh
+	@GLASSHOUSE=$(glasshouse) KEEP=$(KEEP) infra/docker/test.sh
 
 test-mutants: packages ## Change every alert rule in one place after another, and show that its tests notice
 	@$(patiently) $(CARGO) build --quiet --workspace --bin mutants
