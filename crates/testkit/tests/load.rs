@@ -84,15 +84,17 @@ async fn smoke_and_todo_find_nothing_wrong() {
     assert!(answered(&report, "todo") > 30);
 }
 
-/// What takes a fault or an abuse.
+/// What takes a fault, an abuse, or a member of a group who comes or goes.
 const FAULTS: &[&str] = &[
     "alerts_received_total",
     "database_pool_timeouts_total",
     "http_deadlines_exceeded_total",
     "http_panics_total",
     "http_requests_limited_total",
+    "http_requests_near_limit_total",
     "http_requests_shed_total",
     "kafka_consumer_errors_total",
+    "kafka_consumer_rebalances_total",
     "kafka_dead_letters_total",
     "kafka_duplicates_skipped_total",
     "kafka_producer_errors_total",
