@@ -10,7 +10,7 @@ fn root() -> PathBuf {
 }
 
 fn objectives() -> Vec<Objective> {
-    slo::load(&root().join(slo::OBJECTIVES)).unwrap()
+    slo::load(&root().join(slo::OBJECTIVES)).expect("alerts/slo.toml")
 }
 
 #[test]
