@@ -25,6 +25,7 @@ pub fn queries() -> Vec<Query> {
     for rule in rules() {
         add(rule.place(), &rule.expr);
     }
+    let values = Regex::new(r"^label_values\((.+),\s*\w+\)$").expect("a pattern");
     for (name, text) in texts("dashboards", "json") {
         let dashboard = json(&name, &text);
         for panel in crate::dashboards::panels(&dashboard) {
@@ -61,7 +62,6 @@ pub fn queries() -> Vec<Query> {
             let Some(query) = query.as_str().or(query["query"].as_str()) else {
                 continue;
             };
-            let values = Regex::new(r"^label_values\((.+),\s*\w+\)$").expect("a pattern");
             if let Some(found) = values.captures(query) {
                 add(
                     format!("dashboards/{name}.json: ${}", variable["name"]),
