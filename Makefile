@@ -50,7 +50,7 @@ check: services ## Start everything, put load on it, check each promise, end it:
 pictures: ## Draw the dashboards of the system that runs into docs/dashboards
 	@results=$$(mktemp) && trap 'rm -f "$$results"' EXIT && \
 	  $(glasshouse) check dashboards --load --results "$$results" && \
-	  $$(dashboards/pictures/install.sh) dashboards/pictures/draw.py "$$results" docs/dashboards
+	  "$$(infra/native/venv.sh pictures dashboards/pictures/requirements.txt)/bin/python" dashboards/pictures/draw.py "$$results" docs/dashboards
 
 tools: services ## Build Collector, Jaeger, Loki and daprd, once for all checkouts (about 12 min)
 	@$(glasshouse) tools
@@ -67,7 +67,7 @@ lint: ## Check format and lints
 
 test-api: services ## Hold both APIs against their OpenAPI documents with schemathesis (installs it): SEED=7
 	@$(patiently) $(CARGO) test --workspace --test schemathesis --no-run
-	@SCHEMATHESIS=$$(services/todo-api/tests/schemathesis/install.sh) && export SCHEMATHESIS && \
+	@SCHEMATHESIS=$$(infra/native/venv.sh schemathesis services/todo-api/tests/schemathesis/requirements.txt)/bin/schemathesis && export SCHEMATHESIS && \
 	  $(glasshouse) backing -- $(CARGO) test --workspace --test schemathesis -- --ignored --nocapture
 
 test-page: services ## Drive the web page in Chromium (installs it), keep pictures in .glasshouse/pictures
