@@ -5,6 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use telemetry::Context;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::consumer::dead_letter::REDRIVEN_AT;
 
@@ -13,15 +14,15 @@ pub const SPEC_VERSION: &str = "1.0";
 /// The only content type that is spoken.
 pub const CONTENT_TYPE: &str = "application/json";
 
-/// The attributes of an event.
+/// The attributes of an event, as its headers have them.
 #[derive(Clone, Debug)]
-pub struct Attributes {
+pub struct Attributes<'a> {
     /// Identity of the event: what the inbox knows it by.
     pub id: Uuid,
     /// Versioned type.
-    pub event_type: String,
+    pub event_type: &'a str,
     /// Who made it.
-    pub source: String,
+    pub source: &'a str,
     /// When it happened.
     pub time: DateTime<Utc>,
     /// The span that published it. A message without one, or with one that
@@ -61,11 +62,12 @@ impl HeaderError {
 
 /// Writes headers. The producer adds `traceparent`, that of the span it makes.
 pub fn write(id: Uuid, event_type: &str, source: &str, time: DateTime<Utc>) -> OwnedHeaders {
-    let id = id.hyphenated().to_string();
+    let mut buffer = [0; Hyphenated::LENGTH];
+    let id: &str = id.hyphenated().encode_lower(&mut buffer);
     let time = time.to_rfc3339_opts(SecondsFormat::Micros, true);
     [
         ("ce_specversion", SPEC_VERSION),
-        ("ce_id", &id),
+        ("ce_id", id),
         ("ce_type", event_type),
         ("ce_source", source),
         ("ce_time", &time),
@@ -85,7 +87,7 @@ pub fn write(id: Uuid, event_type: &str, source: &str, time: DateTime<Utc>) -> O
 
 /// Reads headers. Names are compared without regard to case, and of several
 /// headers with one name the last counts, as other implementations do.
-pub fn read<H: Headers>(headers: Option<&H>) -> Result<Attributes, HeaderError> {
+pub fn read<H: Headers>(headers: Option<&H>) -> Result<Attributes<'_>, HeaderError> {
     let mut found = Found::default();
     for header in headers.into_iter().flat_map(|headers| headers.iter()) {
         found.take(header.key, header.value);
@@ -106,8 +108,8 @@ pub fn read<H: Headers>(headers: Option<&H>) -> Result<Attributes, HeaderError> 
     let time = text("ce_time", found.time)?;
     Ok(Attributes {
         id: Uuid::try_parse(id).map_err(|_| HeaderError::Malformed("ce_id"))?,
-        event_type: text("ce_type", found.event_type)?.to_owned(),
-        source: text("ce_source", found.source)?.to_owned(),
+        event_type: text("ce_type", found.event_type)?,
+        source: text("ce_source", found.source)?,
         time: DateTime::parse_from_rfc3339(time)
             .map_err(|_| HeaderError::Malformed("ce_time"))?
             .with_timezone(&Utc),
@@ -118,12 +120,17 @@ pub fn read<H: Headers>(headers: Option<&H>) -> Result<Attributes, HeaderError> 
 
 /// The publisher's context alone, for a message whose attributes cannot be read.
 pub fn read_context<H: Headers>(headers: Option<&H>) -> Option<Context> {
-    let value = headers?
-        .iter()
-        .filter(|header| header.key.eq_ignore_ascii_case("traceparent"))
-        .last()?
-        .value;
-    context(value)
+    context(last(headers, "traceparent"))
+}
+
+/// The versioned type alone, of headers that [`read`] has found to be in order.
+pub(crate) fn event_type<H: Headers>(headers: Option<&H>) -> Option<&str> {
+    std::str::from_utf8(last(headers, "ce_type")?).ok()
+}
+
+fn last<'a, H: Headers>(headers: Option<&'a H>, name: &str) -> Option<&'a [u8]> {
+    let named = |header: &Header<'_, &[u8]>| header.key.eq_ignore_ascii_case(name);
+    headers?.iter().filter(named).last()?.value
 }
 
 #[derive(Default)]

@@ -19,7 +19,7 @@ impl Handler for ByTopic {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         match envelope.topic {
             Topic::TodoTasks => reminders::Handler.handle(tx, envelope).await,
@@ -31,7 +31,7 @@ impl Handler for ByTopic {
         }
     }
 
-    async fn committed(&self, envelope: &Envelope) {
+    async fn committed(&self, envelope: &Envelope<'_>) {
         if envelope.topic == Topic::ChatInbound {
             self.tickets.committed(envelope).await;
         }

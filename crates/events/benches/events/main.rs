@@ -17,15 +17,26 @@ fn number(name: &str, default: usize) -> usize {
         .unwrap_or(default)
 }
 
+/// Whether `ONLY` asks for this part, or for none.
+fn wanted(part: &str) -> bool {
+    std::env::var("ONLY").map_or(true, |only| only == part)
+}
+
 #[tokio::main]
 async fn main() {
     let pairs = number("PAIRS", 5);
     let backing = Backing::shared().await;
     println!("events per second, {pairs} pairs, medians");
     println!("{:<44} {:>10} {:>10} {:>7}", "", "bare", "ours", "ratio");
-    relay::measure(&backing, pairs, number("ROWS", 30_000)).await;
-    pipeline::measure(&backing, pairs, number("MESSAGES", 400_000)).await;
-    writers::measure(&backing, pairs).await;
+    if wanted("relay") {
+        relay::measure(&backing, pairs, number("ROWS", 30_000)).await;
+    }
+    if wanted("consumer") {
+        pipeline::measure(&backing, pairs, number("MESSAGES", 400_000)).await;
+    }
+    if wanted("writers") {
+        writers::measure(&backing, pairs).await;
+    }
 }
 
 /// Rates of pairs, for one line of the table.

@@ -13,7 +13,7 @@ use events::producer::{Producer, Record};
 use events::topics::{self, Topic};
 use events::{cloudevents, migrate};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Headers;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message};
 use sqlx::{PgPool, PgTransaction};
 use testkit::{Backing, Database, unique};
@@ -28,18 +28,21 @@ const POLL: Duration = Duration::from_millis(100);
 
 pub(crate) async fn measure(backing: &Backing, pairs: usize, messages: usize) {
     let bench = Bench::new(backing, messages).await;
-    let mut figures = Pairs::default();
+    let (mut polling, mut reading) = (Pairs::default(), Pairs::default());
     for pair in 0..pairs {
-        let bare = || bench.bare_loop();
-        if pair % 2 == 0 {
+        let bare = || (bench.bare_loop(|_| {}), bench.bare_loop(read_headers));
+        let ((polls, reads), ours) = if pair % 2 == 0 {
             let bare = bare();
-            figures.add(bare, bench.nothing().await);
+            (bare, bench.nothing().await)
         } else {
             let ours = bench.nothing().await;
-            figures.add(bare(), ours);
-        }
+            (bare(), ours)
+        };
+        polling.add(polls, ours);
+        reading.add(reads, ours);
     }
-    figures.print("consumer, empty effect / bare loop");
+    polling.print("consumer, empty effect / bare loop");
+    reading.print("… / bare loop that reads the headers");
 
     let bench = Bench {
         messages: messages / 4,
@@ -56,6 +59,11 @@ pub(crate) async fn measure(backing: &Backing, pairs: usize, messages: usize) {
         }
     }
     figures.print("consumer with inbox / bare loop with inserts");
+}
+
+/// What nobody can do without who tells events from other messages.
+fn read_headers(message: &BorrowedMessage<'_>) {
+    cloudevents::read(message.headers()).expect("an event");
 }
 
 struct Bench {
@@ -124,7 +132,7 @@ impl Bench {
         consumer
     }
 
-    fn bare_loop(&self) -> f64 {
+    fn bare_loop(&self, look: impl Fn(&BorrowedMessage<'_>)) -> f64 {
         let consumer = self.client();
         let (mut seen, mut bytes) = (0, 0);
         let mut began = Instant::now();
@@ -137,6 +145,7 @@ impl Bench {
                 began = Instant::now();
             }
             bytes += message.payload_len();
+            look(&message);
             seen += 1;
         }
         assert!(bytes > 0);
@@ -289,7 +298,7 @@ impl Effects for Nothing {
         Ok(vec![Effect::Handled(Outcome::Done); batch.len()])
     }
 
-    async fn committed(&self, _: &Envelope) {
+    async fn committed(&self, _: &Envelope<'_>) {
         self.0.done();
     }
 }
@@ -298,13 +307,13 @@ impl Handler for Nothing {
     async fn handle(
         &self,
         _: &mut PgTransaction<'_>,
-        _: &Envelope,
+        _: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         self.0.begins();
         Ok(Outcome::Done)
     }
 
-    async fn committed(&self, _: &Envelope) {
+    async fn committed(&self, _: &Envelope<'_>) {
         self.0.done();
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::group::Group;
+use super::group::{Group, Subscription};
 use super::progress::Progress;
 use crate::client;
 use crate::topics::{self, Topic};
@@ -40,6 +40,7 @@ pub(super) struct Assigned {
     /// Rung when the queue is no longer empty.
     pub news: Arc<Notify>,
     pub progress: Arc<Progress>,
+    pub subscription: Arc<Subscription>,
     /// Take up no more.
     pub stop: CancellationToken,
 }
@@ -132,6 +133,11 @@ impl Context {
             return; // the client is being dropped
         };
         let (topic, partition) = key;
+        let Some(subscription) = self.group.subscription(topic) else {
+            // Nobody asked for it, so nobody would read it.
+            self.broken.cancel();
+            return;
+        };
         // Before the client starts to fetch: what it fetches for a partition
         // without a queue of its own would go to the polling thread.
         let Some(mut queue) = client.split_partition_queue(&self.full_name(topic), partition)
@@ -150,6 +156,7 @@ impl Context {
             queue,
             news,
             progress: progress.clone(),
+            subscription: subscription.clone(),
             stop: stop.clone(),
         });
         let task = self.runtime.spawn({

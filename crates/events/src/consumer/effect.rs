@@ -25,7 +25,7 @@ pub trait Effects: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Effect>, Failure>> + Send;
 
     /// The effect of an event is there to stay.
-    fn committed(&self, envelope: &Envelope) -> impl Future<Output = ()> + Send;
+    fn committed(&self, envelope: &Envelope<'_>) -> impl Future<Output = ()> + Send;
 }
 
 /// What became of an event.
@@ -112,7 +112,7 @@ impl<H: Handler> Effects for InTransaction<H> {
         }
     }
 
-    async fn committed(&self, envelope: &Envelope) {
+    async fn committed(&self, envelope: &Envelope<'_>) {
         self.handler.committed(envelope).await;
     }
 }

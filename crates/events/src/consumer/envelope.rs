@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rdkafka::Message;
+use rdkafka::message::BorrowedMessage;
 use telemetry::Context;
 use uuid::Uuid;
 
@@ -9,31 +10,17 @@ use crate::cloudevents::{self, HeaderError};
 use crate::contracts::{self, Contract, ContractError};
 use crate::topics::Topic;
 
-/// An event, where it came from, and who published it.
-#[derive(Clone, Debug)]
-pub struct Envelope {
+/// An event, as it lies in the message that brought it.
+pub struct Envelope<'a> {
+    pub(super) message: BorrowedMessage<'a>,
     /// Its topic.
     pub topic: Topic,
-    /// Its partition.
-    pub partition: i32,
-    /// Its place in the partition.
-    pub offset: i64,
-    /// Its key, if that is text.
-    pub key: Option<String>,
     /// Its identity.
     pub id: Uuid,
-    /// Its versioned type.
-    pub event_type: String,
-    /// Who made it.
-    pub source: String,
     /// When it happened.
     pub time: DateTime<Utc>,
-    /// The span that published it.
-    pub context: Option<Context>,
     /// Whether it was a dead letter before.
     pub redriven: bool,
-    /// Its data.
-    pub body: Vec<u8>,
 }
 
 /// Why a message is no event.
@@ -57,32 +44,48 @@ impl Malformed {
     }
 }
 
-impl Envelope {
-    /// Reads a message of `topic`.
-    pub fn read<M: Message>(topic: Topic, message: &M) -> Result<Self, Malformed> {
-        let headers = message.headers();
-        let attributes = cloudevents::read(headers)?;
-        let body = message.payload().ok_or(Malformed::NoBody)?;
-        Ok(Self {
+impl<'a> Envelope<'a> {
+    /// Reads a message of `topic`: the event, and the span that published it. What
+    /// is no event is given back.
+    pub(super) fn read(
+        topic: Topic,
+        message: BorrowedMessage<'a>,
+    ) -> Result<(Self, Option<Context>), (BorrowedMessage<'a>, Malformed)> {
+        let attributes = match cloudevents::read(message.headers()) {
+            Ok(attributes) if message.payload().is_some() => attributes,
+            Ok(_) => return Err((message, Malformed::NoBody)),
+            Err(error) => return Err((message, error.into())),
+        };
+        let (id, time, redriven) = (attributes.id, attributes.time, attributes.redriven);
+        let context = attributes.context;
+        let envelope = Self {
+            message,
             topic,
-            partition: message.partition(),
-            offset: message.offset(),
-            key: message
-                .key()
-                .and_then(|key| std::str::from_utf8(key).ok())
-                .map(str::to_owned),
-            id: attributes.id,
-            event_type: attributes.event_type,
-            source: attributes.source,
-            time: attributes.time,
-            context: attributes.context,
-            redriven: attributes.redriven,
-            body: body.to_vec(),
-        })
+            id,
+            time,
+            redriven,
+        };
+        Ok((envelope, context))
+    }
+
+    /// Its key, if that is text.
+    pub fn key(&self) -> Option<&str> {
+        std::str::from_utf8(self.message.key()?).ok()
+    }
+
+    /// Its versioned type.
+    pub fn event_type(&self) -> &str {
+        // It was there when the message was read.
+        cloudevents::event_type(self.message.headers()).unwrap_or_default()
+    }
+
+    /// Its data.
+    pub fn body(&self) -> &[u8] {
+        self.message.payload().unwrap_or_default()
     }
 
     /// The event in it, by its contract.
     pub fn event<T: Contract>(&self) -> Result<T, ContractError> {
-        contracts::decode(&self.event_type, &self.body)
+        contracts::decode(self.event_type(), self.body())
     }
 }

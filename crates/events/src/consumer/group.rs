@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use telemetry::messaging::MessageSpans;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::Settings;
@@ -17,18 +18,28 @@ pub(super) struct Group {
     /// One for each batch that may be under way.
     pub permits: Arc<Semaphore>,
     pub totals: GroupSeries,
-    series: BTreeMap<Topic, ConsumerSeries>,
+    subscriptions: BTreeMap<Topic, Arc<Subscription>>,
     outages: Mutex<BTreeMap<&'static str, Arc<Dependency>>>,
     dead_letters: OnceCell<Producer>,
+}
+
+/// One of the topics that the group reads.
+pub(super) struct Subscription {
+    pub series: ConsumerSeries,
+    pub spans: MessageSpans,
 }
 
 impl Group {
     pub fn new(settings: Settings, concurrency: usize) -> Self {
         let group = &settings.group;
         let totals = GroupSeries::new(group);
-        let mut series = BTreeMap::new();
+        let mut subscriptions = BTreeMap::new();
         for topic in &settings.topics {
-            series.insert(*topic, ConsumerSeries::new(topic.name(), group));
+            let subscription = Subscription {
+                series: ConsumerSeries::new(topic.name(), group),
+                spans: MessageSpans::consumer(topic.name(), group),
+            };
+            subscriptions.insert(*topic, Arc::new(subscription));
             // Starts at zero, though the producer is made only when needed.
             drop(ProducerSeries::new(
                 topic.dead_letters(),
@@ -39,21 +50,21 @@ impl Group {
             settings,
             permits: Arc::new(Semaphore::new(concurrency.max(1))),
             totals,
-            series,
+            subscriptions,
             outages: Mutex::default(),
             dead_letters: OnceCell::new(),
         }
     }
 
-    /// The metrics of a topic; none for one that was not asked for.
-    pub fn series(&self, topic: Topic) -> Option<&ConsumerSeries> {
-        self.series.get(&topic)
+    /// A topic's own; none for one that was not asked for.
+    pub fn subscription(&self, topic: Topic) -> Option<&Arc<Subscription>> {
+        self.subscriptions.get(&topic)
     }
 
     /// Counts an error that belongs to no topic in particular.
     pub fn count_error(&self, kind: &str) {
-        for series in self.series.values() {
-            series.count_error(kind);
+        for subscription in self.subscriptions.values() {
+            subscription.series.count_error(kind);
         }
     }
 

@@ -15,13 +15,13 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send;
 
     /// Called once the effect is committed, before the offset moves on: the
     /// place for what has no transaction (a push, a wake-up). It is not called
     /// again if the process dies in the middle.
-    fn committed(&self, envelope: &Envelope) -> impl Future<Output = ()> + Send {
+    fn committed(&self, envelope: &Envelope<'_>) -> impl Future<Output = ()> + Send {
         let _ = envelope;
         async {}
     }

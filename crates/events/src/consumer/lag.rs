@@ -75,8 +75,8 @@ pub(super) async fn watch(group: &Arc<Group>, client: Weak<Client>) {
             total.seconds = total.seconds.max(lag.seconds);
         }
         for (topic, lag) in totals {
-            if let Some(series) = group.series(topic) {
-                series.lag_seconds.set(lag.seconds);
+            if let Some(subscription) = group.subscription(topic) {
+                subscription.series.lag_seconds.set(lag.seconds);
             }
             speak(&group.settings.group, topic, lag, &mut high);
         }

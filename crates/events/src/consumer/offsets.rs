@@ -42,7 +42,14 @@ impl Offsets {
 
     /// A message needs no more work.
     pub fn done(&mut self, offset: i64) {
-        if let Ok(place) = self.open.binary_search_by_key(&offset, |open| open.offset) {
+        // Nearly always the oldest.
+        if self
+            .open
+            .pop_front_if(|open| open.offset == offset)
+            .is_some()
+        {
+            self.position = Some(offset + 1);
+        } else if let Ok(place) = self.open.binary_search_by_key(&offset, |open| open.offset) {
             self.open[place].done = true;
         }
         while let Some(Open { offset, .. }) = self.open.pop_front_if(|open| open.done) {

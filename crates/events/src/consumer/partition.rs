@@ -2,6 +2,7 @@
 //! to work that goes on in parallel for different keys.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use telemetry::Span;
 use super::assignment::{Assigned, Task};
 use super::group::Group;
 use super::waiting::{KeyHash, Waiting};
-use super::work::{Desk, Ended, Job};
+use super::work::{Alone, Batch, Desk, Ended, Job};
 use super::{Effect, Effects, Envelope, Malformed, Outcome};
 
 /// The most bytes in one transaction.
@@ -38,9 +39,8 @@ pub(super) struct Worker<E> {
 
 /// An event that was taken up.
 pub struct Taken<'a> {
-    pub(super) message: BorrowedMessage<'a>,
     /// The event.
-    pub envelope: Envelope,
+    pub envelope: Envelope<'a>,
     /// `<topic> process`, for all attempts.
     pub span: Span,
     pub(super) started: Instant,
@@ -76,7 +76,7 @@ pub(super) enum Item<'a> {
 impl Item<'_> {
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Event(taken) => taken.envelope.body.len(),
+            Self::Event(taken) => taken.envelope.body().len(),
             Self::Refused(message, _) => message.payload_len(),
         }
     }
@@ -113,19 +113,30 @@ async fn dispatch<E: Effects>(desk: &Desk<'_, E>) {
             Some(ended) = running.next(), if !running.is_empty() => {
                 let Ended { was_batch, done, left } = ended;
                 batches -= usize::from(was_batch);
-                for (key, bytes) in done {
-                    hands.put_down(key, bytes);
-                }
+                let left = hands.put_down(done, left);
                 if is_open {
-                    running.extend(left.into_iter().map(|alone| desk.work(alone, None)));
+                    running.extend(left.into_iter().map(|alone| Box::pin(desk.work(alone, None))));
                 }
             }
             // The batch is made when it may begin, and so has all that came
             // until then.
             Ok(permit) = desk.worker.group.permits.clone().acquire_owned(), if may_begin => {
-                let batch = hands.waiting.take(desk.pace.batch(), BATCH_BYTES, Item::bytes);
-                batches += 1;
-                running.push(desk.work(Job::Batch(batch), Some(permit)));
+                let batch = hands.batch(desk.pace.batch());
+                let keys = batch.keys();
+                let mut work = Box::pin(desk.work(Job::Batch(batch), Some(permit)));
+                // An effect that waits for nothing is done here and now: nobody need
+                // know that its keys were worked on.
+                match std::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+                    Poll::Ready(Ended { done, left, .. }) => {
+                        let left = hands.put_down(done, left);
+                        running.extend(left.into_iter().map(|alone| Box::pin(desk.work(alone, None))));
+                    }
+                    Poll::Pending => {
+                        batches += 1;
+                        hands.hold(keys);
+                        running.push(work);
+                    }
+                }
             }
             () = desk.assigned.news.notified(), if is_open => {}
             () = stop.cancelled(), if is_open => {}
@@ -140,15 +151,23 @@ struct Hands<'a> {
     waiting: Waiting<Item<'a>>,
     messages: usize,
     bytes: usize,
+    /// Offsets and times of what is just being taken up.
+    begun: Vec<(i64, DateTime<Utc>)>,
 }
 
 impl<'a> Hands<'a> {
     /// Takes up what is there, as long as there is room for it.
     fn take_up<E: Effects>(&mut self, desk: &Desk<'a, E>) {
+        if self.messages == MOST_IN_HAND || self.bytes >= MOST_BYTES_IN_HAND {
+            return;
+        }
         let assigned = desk.assigned;
+        let ahead = assigned.progress.offsets().ahead();
+        // What is taken up at once has one time, and its bookkeeping is one step.
+        let now = Instant::now();
         while self.messages < MOST_IN_HAND
             && self.bytes < MOST_BYTES_IN_HAND
-            && assigned.progress.offsets().ahead() < MOST_AHEAD
+            && ahead + self.begun.len() < MOST_AHEAD
         {
             let message = match assigned.queue.poll(Duration::ZERO) {
                 Some(Ok(message)) => message,
@@ -157,29 +176,60 @@ impl<'a> Hands<'a> {
                     tracing::debug!(%error, "partition_queue_error");
                     continue;
                 }
-                None => return,
+                None => break,
             };
-            let envelope = Envelope::read(assigned.progress.topic, &message);
-            let time = envelope
-                .as_ref()
-                .map_or_else(|_| produced_at(&message), |e| e.time);
-            assigned.progress.begin(message.offset(), time);
-            service::planted!("offset_before_effect" => assigned.progress.done(message.offset()));
-            let key = KeyHash::of(message.key());
-            let item = match envelope {
-                Ok(envelope) => Item::Event(desk.take(message, envelope)),
-                Err(malformed) => Item::Refused(message, malformed),
+            let (offset, key) = (message.offset(), KeyHash::of(message.key()));
+            let (time, item) = match Envelope::read(assigned.progress.topic, message) {
+                Ok((envelope, cause)) => {
+                    (envelope.time, Item::Event(desk.take(envelope, cause, now)))
+                }
+                Err((message, malformed)) => {
+                    (produced_at(&message), Item::Refused(message, malformed))
+                }
             };
+            self.begun.push((offset, time));
             self.messages += 1;
             self.bytes += item.bytes();
             self.waiting.push(key, item);
         }
+        if !self.begun.is_empty() {
+            assigned.progress.begin(self.begun.iter().copied());
+            service::planted!("offset_before_effect" => {
+                assigned.progress.done(self.begun.iter().map(|(offset, _)| *offset));
+            });
+            self.begun.clear();
+        }
     }
 
-    fn put_down(&mut self, key: KeyHash, bytes: usize) {
-        self.waiting.release(key);
-        self.messages -= 1;
-        self.bytes -= bytes;
+    /// A batch of what may begin.
+    fn batch(&mut self, most: usize) -> Batch<'a> {
+        let mut batch = Batch::new(most.min(self.messages));
+        self.waiting
+            .take(most, BATCH_BYTES, Item::bytes, |key, item| {
+                batch.add(key, item);
+            });
+        batch
+    }
+
+    /// Work on these keys goes on.
+    fn hold(&mut self, keys: Vec<KeyHash>) {
+        for key in keys {
+            self.waiting.hold(key);
+        }
+    }
+
+    /// Puts down what is done, and answers what is to be gone on with, whose keys
+    /// are still held.
+    fn put_down(&mut self, done: Vec<(KeyHash, usize)>, left: Vec<Alone<'a>>) -> Vec<Job<'a>> {
+        for (key, bytes) in done {
+            self.waiting.release(key);
+            self.messages -= 1;
+            self.bytes -= bytes;
+        }
+        for alone in &left {
+            self.waiting.hold(alone.key());
+        }
+        left.into_iter().map(Job::Alone).collect()
     }
 }
 

@@ -28,13 +28,20 @@ impl Progress {
         }
     }
 
-    pub fn begin(&self, offset: i64, time: DateTime<Utc>) {
-        self.offsets().begin(offset, time);
+    /// Messages were taken up, in order: their offsets and times.
+    pub fn begin(&self, messages: impl IntoIterator<Item = (i64, DateTime<Utc>)>) {
+        let mut offsets = self.offsets();
+        for (offset, time) in messages {
+            offsets.begin(offset, time);
+        }
     }
 
-    pub fn done(&self, offset: i64) {
+    /// Messages need no more work.
+    pub fn done(&self, done: impl IntoIterator<Item = i64>) {
         let mut offsets = self.offsets();
-        offsets.done(offset);
+        for offset in done {
+            offsets.done(offset);
+        }
         if let Some(position) = offsets.position() {
             self.series.offset.set(position as f64);
         }

@@ -1,7 +1,7 @@
 //! Messages that were taken up and wait for their turn: in order for each key,
 //! whatever the order of keys.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Stands for a key. Two keys with the same number only wait for each other.
@@ -21,14 +21,14 @@ impl KeyHash {
 /// The queue, and the keys that are worked on.
 #[derive(Debug)]
 pub(super) struct Waiting<T> {
-    queue: Vec<(KeyHash, T)>,
+    queue: VecDeque<(KeyHash, T)>,
     busy: HashSet<KeyHash>,
 }
 
 impl<T> Default for Waiting<T> {
     fn default() -> Self {
         Self {
-            queue: Vec::new(),
+            queue: VecDeque::new(),
             busy: HashSet::new(),
         }
     }
@@ -36,42 +36,57 @@ impl<T> Default for Waiting<T> {
 
 impl<T> Waiting<T> {
     pub fn push(&mut self, key: KeyHash, item: T) {
-        self.queue.push((key, item));
+        self.queue.push_back((key, item));
     }
 
     /// Whether there is work that may begin.
     pub fn is_ready(&self) -> bool {
-        self.queue.iter().any(|(key, _)| !self.busy.contains(key))
+        self.queue.iter().any(|(key, _)| !self.is_busy(key))
     }
 
     /// Takes up to `most` items (and about `bytes` bytes) of keys that nobody
-    /// works on, in order. Their keys are busy until [`Waiting::release`].
+    /// works on, in order. Work on them that does not end at once has to
+    /// [`Waiting::hold`] their keys.
     pub fn take(
         &mut self,
         most: usize,
         bytes: usize,
         size: impl Fn(&T) -> usize,
-    ) -> Vec<(KeyHash, T)> {
-        let busy = &self.busy;
-        let mut total = 0;
-        let taken: Vec<_> = self
-            .queue
-            .extract_if(.., |(key, item)| {
-                let takes = total < bytes && !busy.contains(key);
-                if takes {
-                    total += size(item);
-                }
-                takes
-            })
-            .take(most)
-            .collect();
-        self.busy.extend(taken.iter().map(|(key, _)| *key));
-        taken
+        mut give: impl FnMut(KeyHash, T),
+    ) {
+        let (mut taken, mut total) = (0, 0);
+        let mut left = VecDeque::new();
+        while taken < most
+            && total < bytes
+            && let Some((key, item)) = self.queue.pop_front()
+        {
+            if self.is_busy(&key) {
+                left.push_back((key, item));
+            } else {
+                taken += 1;
+                total += size(&item);
+                give(key, item);
+            }
+        }
+        for passed_over in left.into_iter().rev() {
+            self.queue.push_front(passed_over);
+        }
+    }
+
+    /// Somebody works on a key, until [`Waiting::release`].
+    pub fn hold(&mut self, key: KeyHash) {
+        self.busy.insert(key);
     }
 
     /// The work on a key ended.
     pub fn release(&mut self, key: KeyHash) {
-        self.busy.remove(&key);
+        if !self.busy.is_empty() {
+            self.busy.remove(&key);
+        }
+    }
+
+    fn is_busy(&self, key: &KeyHash) -> bool {
+        !self.busy.is_empty() && self.busy.contains(key)
     }
 
     /// Forgets what did not begin.
@@ -99,6 +114,15 @@ mod tests {
         waiting
     }
 
+    fn take(waiting: &mut Waiting<usize>, most: usize, bytes: usize) -> Vec<(KeyHash, usize)> {
+        let mut taken = Vec::new();
+        waiting.take(most, bytes, |_| 1, |key, n| taken.push((key, n)));
+        for (key, _) in &taken {
+            waiting.hold(*key);
+        }
+        taken
+    }
+
     fn numbers(taken: &[(KeyHash, usize)]) -> Vec<usize> {
         taken.iter().map(|(_, n)| *n).collect()
     }
@@ -106,24 +130,24 @@ mod tests {
     #[test]
     fn a_key_that_is_worked_on_waits_and_others_do_not() {
         let mut waiting = filled(&[1, 2, 1, 3]);
-        assert_eq!(numbers(&waiting.take(1, 9, |_| 1)), [0]);
-        assert_eq!(numbers(&waiting.take(9, 9, |_| 1)), [1, 3]);
+        assert_eq!(numbers(&take(&mut waiting, 1, 9)), [0]);
+        assert_eq!(numbers(&take(&mut waiting, 9, 9)), [1, 3]);
         assert!(!waiting.is_ready());
         waiting.release(key(1));
-        assert_eq!(numbers(&waiting.take(9, 9, |_| 1)), [2]);
+        assert_eq!(numbers(&take(&mut waiting, 9, 9)), [2]);
     }
 
     #[test]
     fn one_batch_may_hold_several_of_a_key_in_order() {
         let mut waiting = filled(&[1, 1, 2, 1]);
-        assert_eq!(numbers(&waiting.take(9, 9, |_| 1)), [0, 1, 2, 3]);
+        assert_eq!(numbers(&take(&mut waiting, 9, 9)), [0, 1, 2, 3]);
     }
 
     #[test]
     fn bytes_bound_a_batch_but_one_item_always_goes() {
         let mut waiting = filled(&[1, 2, 3]);
-        assert_eq!(numbers(&waiting.take(9, 10, |_| 100)), [0]);
-        assert_eq!(numbers(&waiting.take(9, 150, |_| 100)), [1, 2]);
+        assert_eq!(numbers(&take(&mut waiting, 9, 1)), [0]);
+        assert_eq!(numbers(&take(&mut waiting, 9, 2)), [1, 2]);
     }
 
     #[test]
@@ -138,7 +162,7 @@ mod tests {
             while finished.len() < keys.len() {
                 if random.random() && waiting.is_ready() {
                     let most = random.random_range(1..9);
-                    running.push(waiting.take(most, usize::MAX, |_| 1));
+                    running.push(take(&mut waiting, most, usize::MAX));
                 } else if !running.is_empty() {
                     let batch = running.swap_remove(random.random_range(0..running.len()));
                     for (key, n) in batch {

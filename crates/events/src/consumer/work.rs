@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
-use telemetry::Span;
+use telemetry::{Context, Span};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::assignment::Assigned;
 use super::pace::Pace;
 use super::partition::{Item, Taken, Worker};
 use super::retry::{Failures, Next, Verdict};
+use super::settle::{self, Settlement};
 use super::waiting::KeyHash;
-use super::{Effect, Effects, Envelope, Failure, HandlerError, Malformed, dead_letter, settle};
+use super::{Effect, Effects, Envelope, Failure, HandlerError, Malformed, dead_letter};
 use crate::backoff::Backoff;
 use crate::cloudevents;
 use crate::metrics::ConsumerSeries;
@@ -26,15 +27,55 @@ use crate::metrics::ConsumerSeries;
 /// What one piece of work is about.
 pub(super) enum Job<'a> {
     /// Of any keys, in order.
-    Batch(Vec<(KeyHash, Item<'a>)>),
+    Batch(Batch<'a>),
     /// Of one key, after a failure.
     Alone(Alone<'a>),
+}
+
+/// What is to be applied at once.
+pub(super) struct Batch<'a> {
+    /// Key and bytes of each event.
+    keys: Vec<(KeyHash, usize)>,
+    events: Vec<Taken<'a>>,
+    refused: Vec<(KeyHash, BorrowedMessage<'a>, Malformed)>,
+}
+
+impl<'a> Batch<'a> {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            keys: Vec::with_capacity(capacity),
+            events: Vec::with_capacity(capacity),
+            refused: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, key: KeyHash, item: Item<'a>) {
+        match item {
+            Item::Event(taken) => {
+                self.keys.push((key, taken.envelope.body().len()));
+                self.events.push(taken);
+            }
+            Item::Refused(message, malformed) => self.refused.push((key, message, malformed)),
+        }
+    }
+
+    pub fn keys(&self) -> Vec<KeyHash> {
+        let events = self.keys.iter().map(|(key, _)| *key);
+        let refused = self.refused.iter().map(|(key, ..)| *key);
+        events.chain(refused).collect()
+    }
 }
 
 /// The events of one key, out of a batch that failed.
 pub(super) struct Alone<'a> {
     key: KeyHash,
-    items: Vec<Item<'a>>,
+    events: Vec<Taken<'a>>,
+}
+
+impl Alone<'_> {
+    pub fn key(&self) -> KeyHash {
+        self.key
+    }
 }
 
 /// A piece of work that ended.
@@ -45,7 +86,7 @@ pub(super) struct Ended<'a> {
     /// Key and bytes of each message that needs no more work here.
     pub done: Vec<(KeyHash, usize)>,
     /// What is to be done key by key.
-    pub left: Vec<Job<'a>>,
+    pub left: Vec<Alone<'a>>,
 }
 
 /// The partition is to be let go, and what was in hand is not done.
@@ -70,46 +111,57 @@ impl<'a, E: Effects> Desk<'a, E> {
         }
     }
 
-    pub fn take(&self, message: BorrowedMessage<'a>, envelope: Envelope) -> Taken<'a> {
-        let mut span = self.span(envelope.context.clone(), &message);
-        span.set("messaging.message.id", envelope.id.to_string());
-        span.set("messaging.message.type", envelope.event_type.clone());
-        if let Some(key) = &envelope.key
-            && !envelope.topic.has_personal_keys()
-        {
-            span.set("messaging.message.conversation_id", key.clone());
+    pub fn take(
+        &self,
+        envelope: Envelope<'a>,
+        cause: Option<Context>,
+        started: Instant,
+    ) -> Taken<'a> {
+        let mut span = self.span(cause, &envelope.message, started);
+        if span.is_recorded() {
+            span.set("messaging.message.id", envelope.id.to_string());
+            span.set("messaging.message.type", envelope.event_type());
+            if let Some(key) = envelope.key()
+                && !envelope.topic.has_personal_keys()
+            {
+                span.set("messaging.message.conversation_id", key);
+            }
         }
         Taken {
-            message,
             envelope,
             span,
-            started: Instant::now(),
+            started,
             perhaps: None,
         }
     }
 
     /// The span continues the publisher's trace, and links to it besides: one
     /// action is one trace, and the border stays visible.
-    fn span(&self, context: Option<telemetry::Context>, message: &BorrowedMessage<'_>) -> Span {
-        let settings = &self.worker.group.settings;
-        let name = self.assigned.progress.topic.name();
-        let mut builder = telemetry::messaging::consumer(name, &settings.group);
-        if let Some(cause) = &context {
+    fn span(
+        &self,
+        cause: Option<Context>,
+        message: &BorrowedMessage<'_>,
+        started: Instant,
+    ) -> Span {
+        let mut builder = self.assigned.subscription.spans.span().at(started);
+        if let Some(cause) = &cause {
             builder = builder.link(cause);
         }
-        let mut span = builder.parent(context).start();
-        span.set(
-            "messaging.destination.partition.id",
-            message.partition().to_string(),
-        );
-        span.set("messaging.kafka.offset", message.offset());
+        let mut span = builder.parent(cause).start();
+        if span.is_recorded() {
+            span.set(
+                "messaging.destination.partition.id",
+                message.partition().to_string(),
+            );
+            span.set("messaging.kafka.offset", message.offset());
+        }
         span
     }
 
     /// Does a piece of work, if need be until the partition is let go.
     pub async fn work(&self, job: Job<'a>, permit: Option<OwnedSemaphorePermit>) -> Ended<'a> {
         match job {
-            Job::Batch(items) => self.together(items, permit).await,
+            Job::Batch(batch) => self.together(batch, permit).await,
             Job::Alone(alone) => self.one_by_one(alone).await,
         }
     }
@@ -117,24 +169,18 @@ impl<'a, E: Effects> Desk<'a, E> {
     /// All at once. While a dependency is away, all of it waits.
     async fn together(
         &self,
-        items: Vec<(KeyHash, Item<'a>)>,
+        batch: Batch<'a>,
         mut permit: Option<OwnedSemaphorePermit>,
     ) -> Ended<'a> {
         let mut ended = Ended {
             was_batch: true,
             ..Ended::default()
         };
-        let (mut keys, mut events, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, item) in items {
-            let bytes = item.bytes();
-            match item {
-                Item::Event(taken) => {
-                    keys.push((key, bytes));
-                    events.push(taken);
-                }
-                Item::Refused(message, malformed) => refused.push((key, bytes, message, malformed)),
-            }
-        }
+        let Batch {
+            keys,
+            mut events,
+            refused,
+        } = batch;
         let mut waits = None;
         let mut outage = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
         let applied = loop {
@@ -162,17 +208,19 @@ impl<'a, E: Effects> Desk<'a, E> {
         drop((permit, waits));
         match applied {
             Ok(effects) => {
-                for (taken, effect) in events.into_iter().zip(effects) {
-                    self.settle(taken, effect).await;
+                let mut settlement = self.settlement(events.len());
+                for (taken, effect) in events.iter_mut().zip(effects) {
+                    settlement.tell(&self.worker.effects, taken, effect).await;
                 }
                 ended.done = keys;
             }
             Err(()) => {
-                let items = keys.into_iter().zip(events);
-                ended.left = by_key(items.map(|((key, _), taken)| (key, taken)));
+                let events = keys.into_iter().zip(events);
+                ended.left = by_key(events.map(|((key, _), taken)| (key, taken)));
             }
         }
-        for (key, bytes, message, malformed) in refused {
+        for (key, message, malformed) in refused {
+            let bytes = message.payload_len();
             if self.refuse(message, malformed).await.is_err() {
                 return ended;
             }
@@ -183,13 +231,9 @@ impl<'a, E: Effects> Desk<'a, E> {
 
     async fn one_by_one(&self, alone: Alone<'a>) -> Ended<'a> {
         let mut ended = Ended::default();
-        for item in alone.items {
-            let bytes = item.bytes();
-            let result = match item {
-                Item::Event(taken) => self.retry(taken).await,
-                Item::Refused(message, malformed) => self.refuse(message, malformed).await,
-            };
-            if result.is_err() {
+        for taken in alone.events {
+            let bytes = taken.envelope.body().len();
+            if self.retry(taken).await.is_err() {
                 break;
             }
             ended.done.push((alone.key, bytes));
@@ -208,7 +252,10 @@ impl<'a, E: Effects> Desk<'a, E> {
             let failure = match attempted {
                 Ok(effects) => {
                     let effect = effects.first().copied().unwrap_or(Effect::Duplicate);
-                    self.settle(taken, effect).await;
+                    let mut settlement = self.settlement(1);
+                    settlement
+                        .tell(&self.worker.effects, &mut taken, effect)
+                        .await;
                     return Ok(());
                 }
                 Err(failure) => failure,
@@ -229,12 +276,12 @@ impl<'a, E: Effects> Desk<'a, E> {
                 }
                 Next::DeadLetter(verdict) => {
                     let Taken {
-                        message,
+                        envelope,
                         span,
                         started,
                         ..
                     } = taken;
-                    return self.bury(message, span, started, verdict).await;
+                    return self.bury(envelope.message, span, started, verdict).await;
                 }
             }
         }
@@ -257,10 +304,12 @@ impl<'a, E: Effects> Desk<'a, E> {
         message: BorrowedMessage<'_>,
         malformed: Malformed,
     ) -> Result<(), Abandoned> {
-        let span = self.span(cloudevents::read_context(message.headers()), &message);
+        let started = Instant::now();
+        let cause = cloudevents::read_context(message.headers());
+        let span = self.span(cause, &message, started);
         self.count_error(malformed.cause());
         let verdict = Verdict::at_once(malformed.cause(), malformed.to_string());
-        self.bury(message, span, Instant::now(), verdict).await
+        self.bury(message, span, started, verdict).await
     }
 
     /// Moves a message to the dead letters. Until it is there, its key does not
@@ -273,7 +322,7 @@ impl<'a, E: Effects> Desk<'a, E> {
         verdict: Verdict,
     ) -> Result<(), Abandoned> {
         service::planted!("dead_letter_dropped" => {
-            self.assigned.progress.done(message.offset());
+            self.assigned.progress.done([message.offset()]);
             return Ok(());
         });
         let group = &self.worker.group;
@@ -299,30 +348,21 @@ impl<'a, E: Effects> Desk<'a, E> {
         let series = self.series();
         span.scope(settle::buried(series, topic, &message, started, &verdict))
             .await;
-        self.assigned.progress.done(message.offset());
+        self.assigned.progress.done([message.offset()]);
         Ok(())
     }
 
-    /// The effect is committed: tells everyone, and moves the position.
-    async fn settle(&self, taken: Taken<'_>, effect: Effect) {
-        let offset = taken.message.offset();
-        let effect = taken.certain(effect);
-        if matches!(effect, Effect::Handled(_)) {
-            let telling = self.worker.effects.committed(&taken.envelope);
-            taken.span.scope(telling).await;
-        }
-        settle::done(self.series(), taken, effect).await;
-        self.assigned.progress.done(offset);
+    /// The effect of up to `events` is committed.
+    fn settlement(&self, events: usize) -> Settlement<'_> {
+        Settlement::new(&self.assigned.progress, self.series(), events)
     }
 
-    fn series(&self) -> Option<&ConsumerSeries> {
-        self.worker.group.series(self.assigned.progress.topic)
+    fn series(&self) -> &ConsumerSeries {
+        &self.assigned.subscription.series
     }
 
     fn count_error(&self, cause: &str) {
-        if let Some(series) = self.series() {
-            series.count_error(cause);
-        }
+        self.series().count_error(cause);
     }
 
     fn lost<'p>(&'p self, error: &HandlerError, waits: &mut Option<Paused<'p>>) {
@@ -351,20 +391,20 @@ impl<'a, E: Effects> Desk<'a, E> {
 }
 
 /// In the order of their first events; that of each key is kept.
-fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>) -> Vec<Job<'a>> {
+fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>) -> Vec<Alone<'a>> {
     let mut keys: HashMap<KeyHash, usize> = HashMap::new();
-    let mut jobs: Vec<Alone<'a>> = Vec::new();
+    let mut parts: Vec<Alone<'a>> = Vec::new();
     for (key, taken) in events {
         let place = *keys.entry(key).or_insert_with(|| {
-            jobs.push(Alone {
+            parts.push(Alone {
                 key,
-                items: Vec::new(),
+                events: Vec::new(),
             });
-            jobs.len() - 1
+            parts.len() - 1
         });
-        jobs[place].items.push(Item::Event(taken));
+        parts[place].events.push(taken);
     }
-    jobs.into_iter().map(Job::Alone).collect()
+    parts
 }
 
 /// Shows in the gauge that the partition waits for a dependency, however many

@@ -1,43 +1,51 @@
 //! Rows on their way to the broker: all are handed over first, then all
 //! answers are awaited.
 
-use std::collections::VecDeque;
-
 use telemetry::{Context, Span};
 
 use super::store::Row;
 use crate::cloudevents;
-use crate::producer::{InFlight, ProduceError, Producer, Record};
+use crate::producer::{Delivered, InFlight, ProduceError, Producer, Record};
 
 /// What became of a row.
 #[derive(Debug)]
-pub(super) struct Settled {
+pub(super) struct Settled<'a> {
     pub seq: i64,
-    pub topic: String,
+    pub topic: &'a str,
     pub result: Result<(), ProduceError>,
 }
 
 /// A round of the relay.
 pub(super) struct Batch<'a> {
     producer: &'a Producer,
-    waiting: std::vec::IntoIter<Row>,
-    in_flight: VecDeque<Sending>,
-    settled: Vec<Settled>,
+    waiting: std::vec::IntoIter<Row<'a>>,
+    in_flight: Vec<Sending<'a>>,
+    settled: Vec<Settled<'a>>,
 }
 
-struct Sending {
+struct Sending<'a> {
     seq: i64,
-    topic: String,
+    topic: &'a str,
     message: InFlight,
-    /// Ends when the answer is there.
-    _span: Span,
+    /// Ends when the answer is there. Nobody asks for one that is not recorded.
+    _span: Option<Box<Span>>,
+}
+
+impl<'a> Sending<'a> {
+    fn settled(self, answer: Result<Delivered, ProduceError>) -> Settled<'a> {
+        Settled {
+            seq: self.seq,
+            topic: self.topic,
+            result: answer.map(drop),
+        }
+    }
 }
 
 impl<'a> Batch<'a> {
-    pub fn new(producer: &'a Producer, rows: Vec<Row>) -> Self {
+    pub fn new(producer: &'a Producer, rows: Vec<Row<'a>>) -> Self {
         Self {
             producer,
-            in_flight: VecDeque::with_capacity(rows.len()),
+            in_flight: Vec::with_capacity(rows.len()),
             settled: Vec::with_capacity(rows.len()),
             waiting: service::planted!(
                 "retry_reorders" => rows.into_iter().rev().collect::<Vec<_>>().into_iter(),
@@ -50,9 +58,9 @@ impl<'a> Batch<'a> {
     /// again: it goes on where it was.
     pub async fn run(&mut self) {
         while let Some(row) = self.waiting.as_slice().first() {
-            let (seq, topic) = (row.seq, row.topic.clone());
+            let (seq, topic) = (row.seq, row.topic);
             match send(self.producer, row).await {
-                Ok((message, span)) => self.in_flight.push_back(Sending {
+                Ok((message, span)) => self.in_flight.push(Sending {
                     seq,
                     topic,
                     message,
@@ -70,11 +78,16 @@ impl<'a> Batch<'a> {
             let sent = self.in_flight.drain(..);
             self.settled.extend(sent.map(|Sending { seq, topic, .. }| Settled { seq, topic, result: Ok(()) }));
         });
-        while let Some(sending) = self.in_flight.front_mut() {
-            let result = sending.message.delivered().await.map(drop);
-            if let Some(Sending { seq, topic, .. }) = self.in_flight.pop_front() {
-                self.settled.push(Settled { seq, topic, result });
-            }
+        // The last first: when its answer is there, nearly all are, and who waits is
+        // woken once for many.
+        while let Some(sending) = self.in_flight.last_mut() {
+            let answer = match sending.message.delivered_already() {
+                Some(answer) => answer,
+                None => sending.message.delivered().await,
+            };
+            let sending = self.in_flight.pop();
+            self.settled
+                .extend(sending.map(|sending| sending.settled(answer)));
         }
     }
 
@@ -84,21 +97,30 @@ impl<'a> Batch<'a> {
     }
 
     /// The rows that have an answer.
-    pub fn into_settled(self) -> Vec<Settled> {
+    pub fn into_settled(mut self) -> Vec<Settled<'a>> {
+        for mut sending in self.in_flight {
+            if let Some(answer) = sending.message.delivered_already() {
+                self.settled.push(sending.settled(answer));
+            }
+        }
         self.settled
     }
 }
 
-async fn send(producer: &Producer, row: &Row) -> Result<(InFlight, Span), ProduceError> {
-    let cause = row.traceparent.as_deref().and_then(Context::parse);
+async fn send(
+    producer: &Producer,
+    row: &Row<'_>,
+) -> Result<(InFlight, Option<Box<Span>>), ProduceError> {
+    let cause = row.traceparent.and_then(Context::parse);
     let span = telemetry::span("outbox.publish").parent(cause).start();
     let record = Record {
-        topic: &row.topic,
+        topic: row.topic,
         key: Some(row.key.as_bytes()),
-        body: Some(&row.body),
-        headers: cloudevents::write(row.id, &row.event_type, &row.source, row.occurred_at),
+        body: Some(row.body),
+        headers: cloudevents::write(row.id, row.event_type, row.source, row.occurred_at),
         timestamp: None,
     };
     let message = span.scope(producer.enqueue(record)).await?;
-    Ok((message, span))
+    let recorded = span.is_recorded().then(|| Box::new(span));
+    Ok((message, recorded))
 }

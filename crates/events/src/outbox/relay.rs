@@ -6,16 +6,18 @@
 //! confirmed it; what is sent twice (a crash in between) has the same event id,
 //! and the inboxes of the consumers know it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::Histogram;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Settled};
 use super::rest::{Leave, Looked, Rest};
+use super::store::Row;
 use super::{gauges, store};
 use crate::backoff::Backoff;
 use crate::dependency::Dependency;
@@ -84,20 +86,26 @@ impl Relay {
     /// fails.
     pub async fn run(self, stop: CancellationToken) {
         let doorbell = Doorbell::install(&self.pool, "outbox");
-        let lanes = (0..LANES).map(|_| self.lane(doorbell.listener(), &stop));
+        let relay = Arc::new(self);
+        // Tasks of their own: while one fills the client's queue, another can read.
+        // They end with this future.
+        let mut lanes = JoinSet::new();
+        for _ in 0..LANES {
+            lanes.spawn(relay.clone().lane(doorbell.listener(), stop.clone()));
+        }
         tokio::select! {
-            _ = futures_util::future::join_all(lanes) => {}
-            () = gauges::keep(&self.pool) => {}
+            _ = lanes.join_all() => {}
+            () = gauges::keep(&relay.pool) => {}
         }
     }
 
-    async fn lane(&self, mut doorbell: Listener, stop: &CancellationToken) {
+    async fn lane(self: Arc<Self>, mut doorbell: Listener, stop: CancellationToken) {
         let sizes = OUTBOX_BATCH.histogram_handle(&[]);
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut looked = Looked::default();
         loop {
             doorbell.attend();
-            let round = match self.round(&sizes, stop).await {
+            let round = match self.round(&sizes, &stop).await {
                 Ok(Round::Idle) if !stop.is_cancelled() => self.leave(&mut looked).await,
                 Ok(round) => Ok((round, Leave::Refused)),
                 Err(error) => Err(error),
@@ -160,7 +168,11 @@ impl Relay {
         if shards.is_empty() {
             return Ok(Round::Idle);
         }
-        let read = untraced(store::read(&mut tx, &shards)).await?;
+        let found = untraced(store::read(&mut tx, &shards)).await?;
+        let read = found
+            .iter()
+            .map(Row::of)
+            .collect::<Result<Vec<_>, sqlx::Error>>()?;
         let rows = service::planted!("relay_skips_by_id" => {
             static LAST: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
             let last = LAST.load(std::sync::atomic::Ordering::SeqCst);
@@ -211,7 +223,7 @@ impl Relay {
         round
     }
 
-    async fn settle_late(&self, rows: Vec<Settled>) -> Result<Round, sqlx::Error> {
+    async fn settle_late(&self, rows: Vec<Settled<'_>>) -> Result<Round, sqlx::Error> {
         if rows.is_empty() {
             return Ok(Round::Idle);
         }
@@ -225,7 +237,10 @@ impl Relay {
 }
 
 /// Writes down what became of the rows.
-async fn settle(connection: &mut PgConnection, rows: Vec<Settled>) -> Result<Round, sqlx::Error> {
+async fn settle(
+    connection: &mut PgConnection,
+    rows: Vec<Settled<'_>>,
+) -> Result<Round, sqlx::Error> {
     let delivered: Vec<i64> = rows
         .iter()
         .filter(|row| row.result.is_ok())

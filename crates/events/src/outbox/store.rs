@@ -1,7 +1,8 @@
 //! The outbox's SQL.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::metrics::{OUTBOX_CLAIM, OUTBOX_COUNT, OUTBOX_DELETE, OUTBOX_MARK, OUTBOX_READ};
@@ -41,19 +42,34 @@ pub const READ: &str = "SELECT o.seq, o.id, o.topic, o.key, o.type, o.source, o.
 /// Deletes the rows $1.
 pub const DELETE: &str = "DELETE FROM outbox WHERE seq = ANY($1)";
 
-/// A row to be sent.
-#[derive(Debug, FromRow)]
-pub(super) struct Row {
+/// A row to be sent, as it lies in the server's answer to [`READ`].
+#[derive(Debug)]
+pub(super) struct Row<'a> {
     pub seq: i64,
     pub id: Uuid,
-    pub topic: String,
-    pub key: String,
-    #[sqlx(rename = "type")]
-    pub event_type: String,
-    pub source: String,
-    pub traceparent: Option<String>,
+    pub topic: &'a str,
+    pub key: &'a str,
+    pub event_type: &'a str,
+    pub source: &'a str,
+    pub traceparent: Option<&'a str>,
     pub occurred_at: DateTime<Utc>,
-    pub body: Vec<u8>,
+    pub body: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    pub fn of(row: &'a PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            seq: row.try_get(0)?,
+            id: row.try_get(1)?,
+            topic: row.try_get(2)?,
+            key: row.try_get(3)?,
+            event_type: row.try_get(4)?,
+            source: row.try_get(5)?,
+            traceparent: row.try_get(6)?,
+            occurred_at: row.try_get(7)?,
+            body: row.try_get(8)?,
+        })
+    }
 }
 
 /// Locks shards that have rows and that nobody else holds, until the end of the
@@ -73,10 +89,10 @@ pub(super) async fn claim(tx: &mut PgConnection, stalled: &[i16]) -> Result<Vec<
 /// What waits in the claimed shards, in order within each. A statement of its
 /// own: its snapshot must be younger than the locks, or it would show rows that
 /// the former owner has just sent.
-pub(super) async fn read(tx: &mut PgConnection, shards: &[i16]) -> Result<Vec<Row>, sqlx::Error> {
+pub(super) async fn read(tx: &mut PgConnection, shards: &[i16]) -> Result<Vec<PgRow>, sqlx::Error> {
     OUTBOX_READ
         .run(
-            sqlx::query_as(READ)
+            sqlx::query(READ)
                 .bind(shards)
                 .bind(ROWS_PER_SHARD)
                 .bind(BYTES_PER_SHARD)

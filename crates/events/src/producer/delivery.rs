@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaError;
 use telemetry::Span;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::client::Answer;
-use super::{ProduceError, Producer};
-use crate::metrics::ProducerSeries;
+use super::{Destination, ProduceError, Producer};
 
 /// Where the broker put a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,8 @@ pub struct InFlight {
     producer: Producer,
     answer: Option<oneshot::Receiver<Answer>>,
     span: Span,
-    series: Arc<ProducerSeries>,
+    destination: Arc<Destination>,
     started: Instant,
-    topic: String,
     bytes: usize,
 }
 
@@ -37,18 +36,16 @@ impl InFlight {
     pub(super) fn new(
         producer: Producer,
         span: Span,
-        series: Arc<ProducerSeries>,
+        destination: Arc<Destination>,
         started: Instant,
-        topic: &str,
         bytes: usize,
     ) -> Self {
         Self {
             producer,
             answer: None,
             span,
-            series,
+            destination,
             started,
-            topic: topic.to_owned(),
             bytes,
         }
     }
@@ -64,38 +61,49 @@ impl InFlight {
             return Err(ProduceError::Stopped);
         };
         let answer = answer.await;
-        self.answer = None;
-        match answer {
-            Ok(Answer {
-                at,
-                result: Ok(delivered),
-            }) => {
-                self.confirmed(delivered, at.duration_since(self.started))
-                    .await;
-                Ok(delivered)
-            }
-            Ok(Answer {
-                result: Err(error), ..
-            }) => {
-                self.producer.replace_if_fatal(&error);
-                Err(self.refused(&error).await)
-            }
-            Err(_dropped) => Err(ProduceError::Stopped),
+        self.conclude(answer.ok())
+    }
+
+    /// As [`InFlight::delivered`], if the answer is there already.
+    pub(crate) fn delivered_already(&mut self) -> Option<Result<Delivered, ProduceError>> {
+        match self.answer.as_mut()?.try_recv() {
+            Ok(answer) => Some(self.conclude(Some(answer))),
+            Err(TryRecvError::Closed) => Some(self.conclude(None)),
+            Err(TryRecvError::Empty) => None,
         }
     }
 
-    async fn confirmed(&mut self, delivered: Delivered, elapsed: Duration) {
-        self.series.success.increment(1);
-        self.series.bytes.increment(self.bytes as u64);
-        self.series.latency.record(elapsed);
-        self.span.set(
-            "messaging.destination.partition.id",
-            delivered.partition.to_string(),
-        );
-        self.span.set("messaging.kafka.offset", delivered.offset);
-        let line = async {
+    fn conclude(&mut self, answer: Option<Answer>) -> Result<Delivered, ProduceError> {
+        self.answer = None;
+        let Answer { at, result } = answer.ok_or(ProduceError::Stopped)?;
+        self.span.ended(at);
+        match result {
+            Ok(delivered) => {
+                self.confirmed(delivered, at.duration_since(self.started));
+                Ok(delivered)
+            }
+            Err(error) => {
+                self.producer.replace_if_fatal(&error);
+                Err(self.refused(&error))
+            }
+        }
+    }
+
+    fn confirmed(&mut self, delivered: Delivered, elapsed: Duration) {
+        let Destination { topic, series, .. } = &*self.destination;
+        series.success.increment(1);
+        series.bytes.increment(self.bytes as u64);
+        series.latency.record(elapsed);
+        if self.span.is_recorded() {
+            self.span.set(
+                "messaging.destination.partition.id",
+                delivered.partition.to_string(),
+            );
+            self.span.set("messaging.kafka.offset", delivered.offset);
+        }
+        self.span.within(|| {
             tracing::info!(
-                topic = self.topic,
+                topic,
                 partition = delivered.partition,
                 offset = delivered.offset,
                 status = "success",
@@ -103,26 +111,25 @@ impl InFlight {
                 message_size_bytes = self.bytes,
                 "producer_event"
             );
-        };
-        self.span.scope(line).await;
+        });
     }
 
-    pub(super) async fn refused(&mut self, error: &KafkaError) -> ProduceError {
+    pub(super) fn refused(&mut self, error: &KafkaError) -> ProduceError {
         let failure = ProduceError::from(error);
-        self.series.failure.increment(1);
-        self.series.error(failure.kind());
+        let Destination { topic, series, .. } = &*self.destination;
+        series.failure.increment(1);
+        series.error(failure.kind());
         self.span.error(failure.kind());
-        let line = async {
+        self.span.within(|| {
             tracing::warn!(
-                topic = self.topic,
+                topic,
                 status = "failure",
                 error_type = failure.kind(),
                 duration_ms = self.started.elapsed().as_millis() as u64,
                 message_size_bytes = self.bytes,
                 "producer_event"
             );
-        };
-        self.span.scope(line).await;
+        });
         failure
     }
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
+use telemetry::messaging::MessageSpans;
 use tokio::sync::oneshot;
 
 use client::Client;
@@ -57,7 +58,16 @@ struct Inner {
     prefix: String,
     largest_message: usize,
     client: RwLock<Arc<Client>>,
-    series: Mutex<HashMap<String, Arc<ProducerSeries>>>,
+    destinations: Mutex<HashMap<String, Arc<Destination>>>,
+}
+
+/// A topic that is written to.
+struct Destination {
+    /// Its logical name, and that at the broker.
+    topic: String,
+    full_name: String,
+    series: ProducerSeries,
+    spans: MessageSpans,
 }
 
 impl Producer {
@@ -83,7 +93,7 @@ impl Producer {
                 prefix: prefix.to_owned(),
                 largest_message,
                 client: RwLock::new(client),
-                series: Mutex::default(),
+                destinations: Mutex::default(),
             }),
         })
     }
@@ -91,7 +101,7 @@ impl Producer {
     /// Starts the metrics of these topics at zero.
     pub fn register<'a>(&self, topics: impl IntoIterator<Item = &'a str>) {
         for topic in topics {
-            self.series(topic);
+            self.destination(topic);
         }
     }
 
@@ -107,14 +117,14 @@ impl Producer {
             timestamp,
         } = record;
         let started = Instant::now();
-        let span = telemetry::messaging::producer(topic).start();
+        let destination = self.destination(topic);
+        let span = destination.spans.span().at(started).start();
         let traceparent = span.context().traceparent();
-        let full_name = topics::full_name(&self.inner.prefix, topic);
         let bytes = body.map_or(0, <[u8]>::len);
-        let series = self.series(topic);
 
         let (answer, answered) = oneshot::channel();
-        let mut message = BaseRecord::with_opaque_to(&full_name, Box::new(answer)).headers(
+        let to = destination.clone();
+        let mut message = BaseRecord::with_opaque_to(&to.full_name, Box::new(answer)).headers(
             headers.insert(Header {
                 key: "traceparent",
                 value: Some(&traceparent),
@@ -123,7 +133,7 @@ impl Producer {
         message.key = key;
         message.payload = body;
         message.timestamp = timestamp;
-        let mut in_flight = InFlight::new(self.clone(), span, series, started, topic, bytes);
+        let mut in_flight = InFlight::new(self.clone(), span, destination, started, bytes);
         loop {
             match self.client().send(message) {
                 Ok(()) => {
@@ -142,7 +152,7 @@ impl Producer {
                 }
                 Err((error, _)) => {
                     self.replace_if_fatal(&error);
-                    return Err(in_flight.refused(&error).await);
+                    return Err(in_flight.refused(&error));
                 }
             }
         }
@@ -170,17 +180,22 @@ impl Producer {
             .clone()
     }
 
-    fn series(&self, topic: &str) -> Arc<ProducerSeries> {
-        let mut series = self
+    fn destination(&self, topic: &str) -> Arc<Destination> {
+        let mut destinations = self
             .inner
-            .series
+            .destinations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = series.get(topic) {
+        if let Some(known) = destinations.get(topic) {
             return known.clone();
         }
-        let new = Arc::new(ProducerSeries::new(topic, &self.inner.producer_id));
-        series.insert(topic.to_owned(), new.clone());
+        let new = Arc::new(Destination {
+            topic: topic.to_owned(),
+            full_name: topics::full_name(&self.inner.prefix, topic),
+            series: ProducerSeries::new(topic, &self.inner.producer_id),
+            spans: MessageSpans::producer(topic),
+        });
+        destinations.insert(topic.to_owned(), new.clone());
         new
     }
 

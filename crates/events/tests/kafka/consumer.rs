@@ -25,9 +25,9 @@ impl Handler for Gated {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
-        let key = envelope.key.as_deref().unwrap_or_default();
+        let key = envelope.key().unwrap_or_default();
         if key.starts_with("slow") {
             drop(self.gate.acquire().await);
         }
@@ -100,7 +100,7 @@ impl Handler for Unreliable {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let (before, kind) = {
             let mut random = self.random.lock().expect("not poisoned");
@@ -184,7 +184,7 @@ impl Handler for Slow {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
             // What is tested is that it takes so long.
@@ -236,7 +236,7 @@ impl Handler for Picky {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let counted = Counted::read(envelope);
         rig::note(tx, envelope).await?;

@@ -19,7 +19,7 @@ impl Handler for Gated {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         drop(self.0.acquire().await);
         rig::note(tx, envelope).await?;
@@ -89,7 +89,7 @@ async fn a_failure_of_the_handlers_dependency_pauses_and_spends_nothing() {
         async fn handle(
             &self,
             tx: &mut PgTransaction<'_>,
-            envelope: &Envelope,
+            envelope: &Envelope<'_>,
         ) -> Result<Outcome, HandlerError> {
             if self.0.available_permits() == 0 {
                 return Err(HandlerError::Unavailable {

@@ -21,7 +21,7 @@ impl Handler for Faulty {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let n = Counted::read(envelope).n;
         if !self.is_repaired.load(Ordering::SeqCst) {

@@ -45,10 +45,10 @@ impl Handler for Waiting {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let event = (
-            envelope.key.clone().unwrap_or_default(),
+            envelope.key().unwrap_or_default().to_owned(),
             Counted::read(envelope).n,
         );
         self.begun.lock().expect("not poisoned").push(event);

@@ -22,18 +22,18 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    pub(crate) fn read(envelope: &Envelope) -> Self {
-        serde_json::from_slice(&envelope.body).expect("what the test sent")
+    pub(crate) fn read(envelope: &Envelope<'_>) -> Self {
+        serde_json::from_slice(envelope.body()).expect("what the test sent")
     }
 }
 
 /// Writes down that an event took effect.
 pub(crate) async fn note(
     tx: &mut PgTransaction<'_>,
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO effects (key, n) VALUES ($1, $2)")
-        .bind(&envelope.key)
+        .bind(envelope.key())
         .bind(Counted::read(envelope).n)
         .execute(&mut **tx)
         .await

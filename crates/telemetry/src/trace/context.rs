@@ -117,25 +117,18 @@ impl Context {
             fields.next()?,
             fields.next()?,
         );
-        let lower_hex = |text: &str, length: usize| {
-            text.len() == length
-                && text
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        let known = match from_hex(version, 2)? {
+            0xff => false,
+            0 => fields.next().is_none(),
+            _ => true,
         };
-        let well_formed = lower_hex(version, 2)
-            && version != "ff"
-            && lower_hex(trace, 32)
-            && lower_hex(span, 16)
-            && lower_hex(flags, 2)
-            && (version != "00" || fields.next().is_none());
-        if !well_formed {
+        if !known {
             return None;
         }
         let span = SpanContext {
-            trace_id: u128::from_str_radix(trace, 16).ok()?,
-            span_id: u64::from_str_radix(span, 16).ok()?,
-            flags: u8::from_str_radix(flags, 16).ok()?,
+            trace_id: from_hex(trace, 32)?,
+            span_id: u64::try_from(from_hex(span, 16)?).ok()?,
+            flags: u8::try_from(from_hex(flags, 2)?).ok()?,
             remote: true,
         };
         span.is_valid().then_some(Self {
@@ -148,10 +141,11 @@ impl Context {
 
     /// This context as a W3C `traceparent`.
     pub fn traceparent(&self) -> String {
-        format!(
-            "00-{:032x}-{:016x}-{:02x}",
-            self.span.trace_id, self.span.span_id, self.span.flags
-        )
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        to_hex(&self.span.trace_id.to_be_bytes(), &mut text[3..35]);
+        to_hex(&self.span.span_id.to_be_bytes(), &mut text[36..52]);
+        to_hex(&[self.span.flags], &mut text[53..]);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The trace id as 32 lower-case hexadecimal digits.
@@ -172,6 +166,29 @@ impl Context {
     /// The `X-Request-ID` of the request this context began with.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_ref().map(RequestId::as_str)
+    }
+}
+
+/// The number that `digits` lower-case hexadecimal digits stand for.
+fn from_hex(text: &str, digits: usize) -> Option<u128> {
+    if text.len() != digits {
+        return None;
+    }
+    text.bytes().try_fold(0, |number, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(digit))
+    })
+}
+
+fn to_hex(bytes: &[u8], text: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, two) in bytes.iter().zip(text.chunks_exact_mut(2)) {
+        two[0] = DIGITS[usize::from(byte >> 4)];
+        two[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 

@@ -112,6 +112,7 @@ pub struct SpanBuilder {
     debug: bool,
     recorded: bool,
     request_id: Option<RequestId>,
+    started: Option<Instant>,
 }
 
 impl SpanBuilder {
@@ -125,6 +126,7 @@ impl SpanBuilder {
             debug: false,
             recorded: true,
             request_id: None,
+            started: None,
         }
     }
 
@@ -179,6 +181,12 @@ impl SpanBuilder {
         self
     }
 
+    /// It begins at `moment`, which several spans may share; now, unless said.
+    pub fn at(mut self, moment: Instant) -> Self {
+        self.started = Some(moment);
+        self
+    }
+
     /// Begins the span.
     pub fn start(mut self) -> Span {
         let parent = match self.parent {
@@ -214,7 +222,7 @@ impl SpanBuilder {
         });
         Span {
             record,
-            started: Instant::now(),
+            started: self.started.unwrap_or_else(Instant::now),
             ended: None,
             context: Context {
                 span,
@@ -276,8 +284,14 @@ impl Span {
     }
 
     /// It ended at `moment`, though it is dropped later.
-    pub(crate) fn ended(&mut self, moment: Instant) {
+    pub fn ended(&mut self, moment: Instant) {
         self.ended = Some(moment);
+    }
+
+    /// Whether it will be exported. What is made for its attributes alone need not
+    /// be made otherwise.
+    pub fn is_recorded(&self) -> bool {
+        self.record.is_some()
     }
 
     /// Sets an attribute that was not known at the start.
@@ -312,6 +326,11 @@ impl Span {
     /// Runs `future` with this span as the current context.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(self.context.clone(), future)
+    }
+
+    /// As [`Span::scope`], for what does not wait: a log line, mostly.
+    pub fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self.context.clone(), work)
     }
 }
 

@@ -25,7 +25,7 @@ impl Handler for Inbox {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let notification: Notification = envelope.event()?;
         let traceparent = telemetry::current().map(|context| context.traceparent());
@@ -33,7 +33,7 @@ impl Handler for Inbox {
         Ok(Outcome::Done)
     }
 
-    async fn committed(&self, envelope: &Envelope) {
+    async fn committed(&self, envelope: &Envelope<'_>) {
         metrics::NOTIFICATIONS_STORED.increment(1);
         // It was read before, in `handle`.
         let read: Result<Notification, ContractError> = envelope.event();

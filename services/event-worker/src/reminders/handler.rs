@@ -14,7 +14,7 @@ impl events::consumer::Handler for Handler {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let event: TaskEvent = envelope.event()?;
         let plan = Plan::of(&event);

@@ -42,7 +42,7 @@ impl events::consumer::Handler for Handler {
     async fn handle(
         &self,
         tx: &mut PgTransaction<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
     ) -> Result<Outcome, HandlerError> {
         let event: InboundMessage = envelope.event()?;
         let message = Message::read(event)?;
@@ -67,7 +67,7 @@ impl events::consumer::Handler for Handler {
         Ok(Outcome::Done)
     }
 
-    async fn committed(&self, envelope: &Envelope) {
+    async fn committed(&self, envelope: &Envelope<'_>) {
         let Some(told) = self.pending().remove(&envelope.id) else {
             return;
         };
