@@ -8,13 +8,13 @@ use promql_parser::parser::{Expr, VectorSelector};
 
 use super::Sli;
 
-/// A counter whose events come evenly, or all in the last two steps.
+/// A counter whose events come evenly, or more of them in the last step.
 pub(super) struct Series {
     name: String,
     labels: BTreeMap<String, String>,
     /// In each step.
     steady: u64,
-    /// In each of the last two.
+    /// In the last one besides: so every window has a rate of its own.
     late: u64,
 }
 
@@ -30,13 +30,9 @@ impl Series {
             .map(|(name, value)| format!("{name}=\"{value}\""))
             .collect();
         // `a+bxn` is n + 1 samples.
-        let until = samples - 3;
-        let mut values = format!("{BEFORE}+{}x{until}", self.steady);
-        let mut value = BEFORE + self.steady * until;
-        for _ in 0..2 {
-            value += self.steady + self.late;
-            values.push_str(&format!(" {value}"));
-        }
+        let until = samples - 2;
+        let last = BEFORE + self.steady * (until + 1) + self.late;
+        let values = format!("{BEFORE}+{}x{until} {last}", self.steady);
         format!(
             "{{series: '{}{{{}}}', values: '{values}'}}",
             self.name,
@@ -44,9 +40,9 @@ impl Series {
         )
     }
 
-    /// Its events in this many of the last steps, at least two.
+    /// Its events in this many of the last steps.
     fn events(&self, steps: u64) -> u64 {
-        self.steady * steps + self.late * 2
+        self.steady * steps + self.late
     }
 }
 
@@ -59,12 +55,12 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Good events evenly and, in the last two steps, bad ones; by two instances each, among series that are
-    /// none of the objective's.
+    /// Good events and, in the last step, bad ones; by two instances each, among series that are none of the
+    /// objective's.
     pub(super) fn troubled(sli: &Sli, late: u64) -> Result<Self> {
         let mut events = Self::none(sli)?;
-        events.add([60, 40], [0, 0]);
-        events.add([0, 0], [late * 3 / 5, late * 2 / 5]);
+        events.add(false, [60, 40], [late / 5, late / 10]);
+        events.add(true, [0, 0], [late * 3 / 5, late * 2 / 5]);
         events.decoys();
         Ok(events)
     }
@@ -72,7 +68,7 @@ impl Events {
     /// Good events alone.
     pub(super) fn untroubled(sli: &Sli, steady: u64) -> Result<Self> {
         let mut events = Self::none(sli)?;
-        events.add([steady, 0], [0, 0]);
+        events.add(false, [steady, 0], [0, 0]);
         Ok(events)
     }
 
@@ -111,9 +107,8 @@ impl Events {
         (total > 0).then_some(if self.good { 1.0 - share } else { share })
     }
 
-    /// Two instances' events: good ones if they are steady, bad ones if they are late.
-    fn add(&mut self, steady: [u64; 2], late: [u64; 2]) {
-        let bad = late != [0, 0];
+    /// Two instances' events.
+    fn add(&mut self, bad: bool, steady: [u64; 2], late: [u64; 2]) {
         let apart = self.total.name != self.part.name;
         let names = if bad { ["c", "d"] } else { ["a", "b"] };
         for ((instance, steady), late) in names.into_iter().zip(steady).zip(late) {

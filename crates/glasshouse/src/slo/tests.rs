@@ -139,11 +139,14 @@ impl File {
         let none = |_: &Burn| 0.0;
         type Value<'a> = &'a dyn Fn(&Burn) -> f64;
         // The first pair's long and short window, the second's, and whether it fires.
-        let moments: [([Value; 4], bool); 7] = [
-            ([&at, &at, &at, &at], false),
+        let moments: [([Value; 4], bool); 10] = [
+            ([&at, &over, &none, &none], false),
+            ([&over, &at, &none, &none], false),
             ([&over, &over, &none, &none], true),
             ([&over, &none, &none, &none], false),
             ([&none, &over, &none, &none], false),
+            ([&none, &none, &at, &over], false),
+            ([&none, &none, &over, &at], false),
             ([&none, &none, &over, &over], true),
             ([&none, &none, &over, &none], false),
             ([&none, &none, &none, &over], false),

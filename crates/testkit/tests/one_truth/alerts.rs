@@ -25,8 +25,17 @@ pub struct Rule {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Every rule.
+/// Every rule of Prometheus.
 pub fn rules() -> Vec<Rule> {
+    rules_in("alerts/rules")
+}
+
+/// Every rule of Loki.
+fn rules_of_loki() -> Vec<Rule> {
+    rules_in("alerts/loki/fake")
+}
+
+fn rules_in(folder: &str) -> Vec<Rule> {
     #[derive(Deserialize)]
     struct Group {
         rules: Vec<Rule>,
@@ -36,27 +45,30 @@ pub fn rules() -> Vec<Rule> {
         groups: Vec<Group>,
     }
     let mut all = Vec::new();
-    for (file, text) in texts("alerts/rules", "yml") {
+    for (file, text) in texts(folder, "yml") {
         let File { groups } = yaml(&file, &text);
+        let file = format!("{folder}/{file}.yml");
         for rule in groups.into_iter().flat_map(|group| group.rules) {
             let file = file.clone();
             all.push(Rule { file, ..rule });
         }
     }
+    assert!(!all.is_empty(), "no rule in {folder}");
     all
 }
 
-fn alerts() -> impl Iterator<Item = (String, Rule)> {
-    rules()
-        .into_iter()
-        .filter_map(|rule| Some((rule.alert.clone()?, rule)))
+/// The alerts of both, by name.
+pub fn alerts() -> Vec<(String, Rule)> {
+    let all = rules().into_iter().chain(rules_of_loki());
+    all.filter_map(|rule| Some((rule.alert.clone()?, rule)))
+        .collect()
 }
 
 impl Rule {
     /// Where it is.
     pub fn place(&self) -> String {
         let name = self.alert.as_ref().or(self.record.as_ref());
-        format!("alerts/rules/{}.yml: {}", self.file, name.expect("a name"))
+        format!("{}: {}", self.file, name.expect("a name"))
     }
 }
 
@@ -77,7 +89,7 @@ fn every_alert_says_what_it_has_to() {
     }
 }
 
-/// Fires at some time, with all that it says, and is silent at another.
+/// Fires at some time, with all that it says, and is silent at another. (Loki's: crates/glasshouse/tests/watching.)
 #[test]
 fn every_alert_has_a_test() {
     let mut firing = BTreeSet::new();
@@ -95,7 +107,8 @@ fn every_alert_has_a_test() {
             }
         }
     }
-    for (name, rule) in alerts() {
+    let of_prometheus = |alert: &(String, Rule)| alert.1.file.starts_with("alerts/rules");
+    for (name, rule) in alerts().into_iter().filter(of_prometheus) {
         let place = rule.place();
         assert!(firing.contains(&name), "{place}: no test sees it fire");
         // The one that fires always.
@@ -104,7 +117,7 @@ fn every_alert_has_a_test() {
             "{place}: no test sees it silent"
         );
     }
-    let known: BTreeSet<_> = alerts().map(|(name, _)| name).collect();
+    let known: BTreeSet<_> = alerts().into_iter().map(|(name, _)| name).collect();
     let gone: Vec<_> = firing
         .union(&silent)
         .filter(|name| !known.contains(*name))
@@ -146,37 +159,17 @@ fn every_alert_has_its_runbook_and_every_runbook_its_alert() {
                 "{name}.md: no {heading}"
             );
         }
-        assert!(text.contains("```promql\n"), "{name}.md: no query");
+        assert!(
+            text.contains("```promql\n") || text.contains("```logql\n"),
+            "{name}.md: no query"
+        );
         let panel = &rule.annotations["dashboard_url"];
         assert!(text.contains(panel), "{name}.md does not link to {panel}");
     }
-    // Loki's ruler has alerts too; their runbooks are beside these.
-    let mut known: BTreeSet<_> = alerts().map(|(name, _)| name).collect();
-    known.extend(alerts_of_loki());
+    let known: BTreeSet<_> = alerts().into_iter().map(|(name, _)| name).collect();
     for name in runbooks.keys() {
         assert!(known.contains(name), "{name}.md: no such alert");
     }
-}
-
-fn alerts_of_loki() -> Vec<String> {
-    let alert = Regex::new(r"(?m)^\s*- alert: (\w+)$").expect("a pattern");
-    let mut found = Vec::new();
-    let mut folders = vec![root().join("infra/loki"), root().join("alerts")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|it| it == "yml" || it == "yaml")
-            {
-                let text = std::fs::read_to_string(&path).expect("UTF-8");
-                found.extend(alert.captures_iter(&text).map(|it| it[1].to_owned()));
-            }
-        }
-    }
-    found
 }
 
 /// Within the runbooks, files and runbooks that are linked are there.

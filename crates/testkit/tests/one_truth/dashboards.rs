@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::alerts::rules;
+use crate::alerts::alerts;
 use crate::files::{json, read, texts};
 
 /// The panels of a dashboard, those within rows too.
@@ -39,7 +39,7 @@ fn by_uid() -> BTreeMap<String, BTreeSet<u64>> {
 #[test]
 fn every_alert_links_to_a_panel_that_is_there() {
     let dashboards = by_uid();
-    for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
+    for (_, rule) in alerts() {
         let place = rule.place();
         let url = &rule.annotations["dashboard_url"];
         let path = url
