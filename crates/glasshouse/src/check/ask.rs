@@ -7,15 +7,38 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use reqwest::{Client, RequestBuilder};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::sleep;
 use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Looks again until what is looked for is there.
+///
+/// # Errors
+/// The last look's, once `within` is over.
+pub(super) async fn until<F, T>(within: Duration, look: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let began = Instant::now();
+    loop {
+        match look().await {
+            Err(error) if began.elapsed() > within => {
+                let seconds = within.as_secs();
+                return Err(error).with_context(|| format!("not in {seconds} s"));
+            }
+            Err(_) => sleep(PAUSE).await,
+            found => return found,
+        }
+    }
+}
 
 /// One client for all of them.
 #[derive(Clone, Debug)]

@@ -2,16 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 use url::Url;
 use uuid::Uuid;
 
-use super::ask::Http;
+use super::ask::{Http, until};
 use super::outcome::Outcome;
 use super::places::{Mail, Places};
 use crate::journey;
@@ -21,7 +20,6 @@ use crate::progress::Step;
 const ROOM: &str = "ops";
 /// Alertmanager gathers a group for seconds before it tells of it.
 const WITHIN: Duration = Duration::from_secs(45);
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Sends a test alert of its own group, and waits for it at both places.
 pub(super) async fn check(http: &Http, places: &Places, step: &Step) -> Result<Outcome> {
@@ -33,9 +31,9 @@ pub(super) async fn check(http: &Http, places: &Places, step: &Step) -> Result<O
     let room = async {
         let options = places.journey().await?;
         let token = journey::sign_in(&options).await?;
-        until(|| in_room(http, &options.gateway, &token, &mark)).await
+        until(WITHIN, || in_room(http, &options.gateway, &token, &mark)).await
     };
-    let (room, mail) = tokio::join!(room, until(|| in_mail(http, places, &mark)));
+    let (room, mail) = tokio::join!(room, until(WITHIN, || in_mail(http, places, &mark)));
     outcome.tried("#ops", room);
     outcome.tried("mail", mail);
     Ok(outcome)
@@ -58,23 +56,6 @@ async fn send(http: &Http, alertmanager: &Url, mark: &str) -> Result<()> {
     http.post(alertmanager, "/api/v2/alerts", &alert)
         .await
         .context("Alertmanager does not take an alert")
-}
-
-async fn until<F>(look: impl Fn() -> F) -> Result<()>
-where
-    F: Future<Output = Result<()>>,
-{
-    let began = Instant::now();
-    loop {
-        match look().await {
-            Ok(()) => return Ok(()),
-            Err(error) if began.elapsed() > WITHIN => {
-                let seconds = WITHIN.as_secs();
-                return Err(error).with_context(|| format!("not in {seconds} s"));
-            }
-            Err(_) => sleep(PAUSE).await,
-        }
-    }
 }
 
 async fn in_room(http: &Http, gateway: &Url, token: &str, mark: &str) -> Result<()> {

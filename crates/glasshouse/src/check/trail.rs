@@ -2,13 +2,12 @@
 //! Loki by the trace's id, an exemplar in Prometheus that leads to it?
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
-use tokio::time::sleep;
 
-use super::ask::{Http, Window};
+use super::ask::{Http, Window, until};
 use super::outcome::Outcome;
 use super::places::Places;
 use crate::journey;
@@ -36,7 +35,6 @@ pub(super) const EXEMPLARS: &str = "traces_span_metrics_duration_seconds_bucket"
 /// How long an exemplar may take: the Collector counts every five seconds, and
 /// so often is it scraped.
 const EXEMPLAR_WITHIN: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(500);
 /// Under load a point of a histogram has room for the traces of few.
 const JOURNEYS: usize = 3;
 
@@ -85,7 +83,7 @@ pub(super) async fn follow(
     };
     step.note("looking for an exemplar");
     for left in (0..JOURNEYS).rev() {
-        match exemplar(http, places, &report.trace_id).await {
+        match until(EXEMPLAR_WITHIN, || exemplar(http, places, &report.trace_id)).await {
             Err(_) if left > 0 => report = journey::run(&options).await?,
             last => {
                 outcome.tried("Prometheus", last);
@@ -97,22 +95,15 @@ pub(super) async fn follow(
     Ok((outcome, Some(trail)))
 }
 
-/// Waits for an exemplar with the id of a trace.
+/// Whether an exemplar has the id of a trace.
 async fn exemplar(http: &Http, places: &Places, trace_id: &str) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let ids = exemplars(http, places).await?;
-        if ids.iter().any(|id| id == trace_id) {
-            return Ok(());
-        }
-        let waited = began.elapsed();
-        ensure!(
-            waited < EXEMPLAR_WITHIN,
-            "none of {} exemplars leads to trace {trace_id}",
-            ids.len()
-        );
-        sleep(PAUSE).await;
-    }
+    let ids = exemplars(http, places).await?;
+    ensure!(
+        ids.iter().any(|id| id == trace_id),
+        "none of {} exemplars leads to trace {trace_id}",
+        ids.len()
+    );
+    Ok(())
 }
 
 /// The trace ids of the newest exemplars.

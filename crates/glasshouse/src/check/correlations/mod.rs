@@ -4,12 +4,13 @@
 pub(super) mod sources;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::alerts::{RUNBOOKS, link};
-use super::ask::{Http, Logs, Window};
+use super::ask::{Http, Logs, Window, until};
 use super::dashboards::model;
 use super::outcome::Outcome;
 use super::places::Places;
@@ -18,6 +19,9 @@ use sources::Source;
 
 /// How far back a journey's signals are.
 const BACK: f64 = 300.0;
+/// How long Watchdog may take from the start of everything to Alertmanager: once
+/// it is evaluated, and the others of its group are.
+const HEARD: Duration = Duration::from_secs(120);
 
 /// Follows each link.
 pub(super) async fn follow(
@@ -40,7 +44,7 @@ pub(super) async fn follow(
         outcome.tried(&format!("trace → metrics, {name:?}"), tried);
     }
     outcome.tried("log → trace", follow.log_to_trace().await);
-    let alert = follow.alert().await;
+    let alert = until(HEARD, || follow.alert()).await;
     if let Some(alert) = outcome.tried("alert", alert) {
         outcome.tried("alert → dashboard", to_dashboard(project, &alert));
         outcome.tried("alert → runbook", to_runbook(project, &alert));
