@@ -39,10 +39,6 @@ pub(super) fn create(
         .set("message.timeout.ms", "0")
         // A topic that does not exist is said to be unknown after this.
         .set("topic.metadata.propagation.max.ms", "3000")
-        // librdkafka spins through the last millisecond of this wait, and yet it
-        // pays: without it each event has a request of its own
-        // (docs/benchmarks.md, "What telemetry costs").
-        .set("linger.ms", "1")
         .set(
             "queue.buffering.max.messages",
             service::planted!("drop_on_full_queue" => "20", else "20000"),

@@ -11,6 +11,7 @@ pub mod ports;
 pub mod postgres;
 pub mod programs;
 pub mod redis;
+mod remove;
 mod scratch;
 mod standin;
 pub mod topics;

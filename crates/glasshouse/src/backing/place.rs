@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use rand::RngExt;
 use sha2::{Digest, Sha256};
 
+use super::remove::remove;
 use crate::supervise::{Account, Process, Spec};
 
 /// Where data that must be reachable by another user goes, when the folder it
@@ -175,12 +176,7 @@ impl Place {
     pub fn remove(&self) -> Result<()> {
         let outside = outside_of(&self.root);
         for folder in [&outside, &self.root] {
-            match fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| folder.display().to_string());
-                }
-                _ => {}
-            }
+            remove(folder).with_context(|| folder.display().to_string())?;
         }
         Ok(())
     }

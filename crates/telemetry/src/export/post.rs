@@ -1,5 +1,6 @@
 //! One request, and what the receiver says to it.
 
+use bytes::Bytes;
 use prost::Message;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Url};
@@ -37,7 +38,7 @@ impl Target {
     }
 
     /// Sends a request; how many of its records were refused. `None`: all.
-    pub(super) async fn post(&self, request: Vec<u8>) -> Option<u64> {
+    pub(super) async fn post(&self, request: Bytes) -> Option<u64> {
         let request = self
             .client
             .request(Method::POST, self.url.clone())

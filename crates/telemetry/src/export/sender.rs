@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use metrics::Counter;
 use reqwest::Client;
 use tokio::sync::mpsc as async_mpsc;
@@ -109,6 +110,8 @@ struct Signal {
     buffers: Arc<Buffers>,
     /// Goes round between here and the lanes.
     spare: Vec<u8>,
+    /// Where requests are put together.
+    room: BytesMut,
     target: Target,
     export: Export,
 }
@@ -123,6 +126,7 @@ impl Signal {
         Ok(Self {
             buffers: Arc::new(Buffers::new(capacity, BURST, export.dropped.clone())),
             spare: Vec::new(),
+            room: BytesMut::new(),
             target: Target::new(client, &format!("{endpoint}/v1/{}", export.path))?,
             export,
         })
@@ -132,7 +136,7 @@ impl Signal {
         for lane in 0..self.buffers.lanes() {
             self.buffers.swap(lane, &mut self.spare);
             for (records, count) in Records::new(&self.spare, BURST) {
-                let request = self.export.envelope.seal(records);
+                let request = self.export.envelope.seal(records, &mut self.room);
                 // Failures are not logged: the line would itself be exported.
                 let refused = match self.target.post(request).await {
                     Some(refused) => refused.min(count),
@@ -142,7 +146,8 @@ impl Signal {
                 self.export.dropped.increment(refused);
             }
             self.spare.clear();
-            self.spare.shrink_to(BURST);
+            // A lane is taken when it holds a little more than a burst.
+            self.spare.shrink_to(2 * BURST);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The request around spans and log records.
 
+use bytes::{Bytes, BytesMut};
+
 use super::attribute::{Value, attribute};
-use super::wire::{bytes, delimited, delimited_len, length_key, read_varint};
+use super::wire::{self, delimited, delimited_len, length_key, read_varint};
 
 /// The parts of a request that are the same in every one.
 pub(crate) struct Envelope {
@@ -15,9 +17,9 @@ impl Envelope {
     /// Around spans, which share one scope.
     pub(crate) fn of_spans(resource: &[(&str, &str)], scope: &str) -> Self {
         let mut name = Vec::new();
-        bytes(&mut name, length_key(1), scope.as_bytes());
+        wire::bytes(&mut name, length_key(1), scope.as_bytes());
         let mut scope = Vec::new();
-        bytes(&mut scope, length_key(1), &name);
+        wire::bytes(&mut scope, length_key(1), &name);
         Self {
             resource: encode(resource),
             scope: Some(scope),
@@ -32,22 +34,25 @@ impl Envelope {
         }
     }
 
-    /// The whole request.
-    pub(crate) fn seal(&self, records: &[u8]) -> Vec<u8> {
+    /// The whole request, in a piece of `room`: once it has been sent and
+    /// dropped, the next one takes the same memory.
+    pub(crate) fn seal(&self, records: &[u8], room: &mut BytesMut) -> Bytes {
         let inner = match &self.scope {
             Some(scope) => delimited_len(scope.len() + records.len()),
             None => records.len(),
         };
         let length = self.resource.len() + inner;
-        let mut out = Vec::with_capacity(delimited_len(length));
-        delimited(&mut out, length_key(1), length);
-        out.extend_from_slice(&self.resource);
+        let mut head = Vec::with_capacity(16 + self.resource.len());
+        delimited(&mut head, length_key(1), length);
+        head.extend_from_slice(&self.resource);
         if let Some(scope) = &self.scope {
-            delimited(&mut out, length_key(2), scope.len() + records.len());
-            out.extend_from_slice(scope);
+            delimited(&mut head, length_key(2), scope.len() + records.len());
+            head.extend_from_slice(scope);
         }
-        out.extend_from_slice(records);
-        out
+        room.reserve(head.len() + records.len());
+        room.extend_from_slice(&head);
+        room.extend_from_slice(records);
+        room.split().freeze()
     }
 }
 
@@ -57,7 +62,7 @@ fn encode(resource: &[(&str, &str)]) -> Vec<u8> {
         attribute(&mut attributes, length_key(1), name, Value::Text(value));
     }
     let mut out = Vec::new();
-    bytes(&mut out, length_key(1), &attributes);
+    wire::bytes(&mut out, length_key(1), &attributes);
     out
 }
 
