@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 prometheus=${1:-http://127.0.0.1:9090}
-jobs='alertmanager blackbox blackbox-exporter grafana jaeger kafka loki node otel-collector postgres prometheus redis span-metrics'
+jobs='alertmanager blackbox blackbox-exporter cadvisor grafana jaeger kafka loki node otel-collector postgres prometheus redis span-metrics'
 
 names() { # of the series that match
   curl -fsSG "$prometheus/api/v1/label/__name__/values" --data-urlencode "match[]=$1" |
