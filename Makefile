@@ -36,6 +36,9 @@ test-infra: ## Hold Dockerfile, dashboards and Elastic's files to hadolint, chec
 	@infra/grafana/test/run.sh
 	@infra/elk/test/run.sh
 
+test-watched: tools ## Find a journey in Jaeger, Loki and Prometheus, and alerts, traces and logs from their cause to who sees them
+	@$(CARGO) test --workspace --no-fail-fast --test observability --test watching -- --ignored
+
 test-compose: services ## Build the images, start the whole stack in containers, print how long it took: KEEP=1
 	@GLASSHOUSE=$(glasshouse) KEEP=$(KEEP) infra/docker/test.sh
 
