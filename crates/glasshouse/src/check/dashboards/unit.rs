@@ -73,7 +73,8 @@ fn of_name(name: &str) -> Option<Quantity> {
         None
     } else if word("seconds") {
         Some(TIME)
-    } else if base.split('_').any(|part| part.starts_with("bytes")) {
+    } else if word("rss") || base.split('_').any(|part| part.starts_with("bytes")) {
+        // cAdvisor leaves it at the name of what is counted in bytes.
         Some(BYTES)
     } else if word("ratio") {
         Some(SHARE)
@@ -259,6 +260,7 @@ mod tests {
                 "1 - avg(rate(node_cpu_seconds_total{mode=\"idle\"}[1m]))",
             ),
             ("percentunit", "1 - free_bytes / size_bytes"),
+            ("percentunit", "memory_rss / (limit_bytes > 0)"),
             (
                 "percentunit",
                 "max(tasks{status=\"completed\"}) / clamp_min(sum(tasks), 1)",
