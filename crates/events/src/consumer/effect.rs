@@ -74,12 +74,12 @@ impl<H: Handler> Effects for InTransaction<H> {
             return Ok(Vec::new());
         };
         let ids: Vec<Uuid> = batch.iter().map(|taken| taken.envelope.id).collect();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = service::database::begin(&self.pool).await?;
         let taking_up = inbox::take_up(&mut tx, &self.group, &ids);
         let mut new = first.span.scope(taking_up).await?;
         service::planted!("inbox_not_atomic" => {
             tx.commit().await?;
-            tx = self.pool.begin().await?;
+            tx = service::database::begin(&self.pool).await?;
         });
         let mut effects = Vec::with_capacity(batch.len());
         for taken in batch {

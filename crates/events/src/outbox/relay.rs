@@ -162,7 +162,7 @@ impl Relay {
         sizes: &Histogram,
         stop: &CancellationToken,
     ) -> Result<Round, sqlx::Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = service::database::begin(&self.pool).await?;
         let stalled = self.stalled().clone();
         let shards = untraced(store::claim(&mut tx, &stalled)).await?;
         if shards.is_empty() {

@@ -52,7 +52,7 @@ impl Admission {
     /// As [`Admission::connection`].
     pub async fn begin(&self) -> Result<Admitted<Transaction<'static, Postgres>>, sqlx::Error> {
         let slot = self.slot().await?;
-        let connection = self.pool.begin().await?;
+        let connection = super::begin(&self.pool).await?;
         Ok(Admitted { connection, slot })
     }
 

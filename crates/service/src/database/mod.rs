@@ -1,6 +1,7 @@
 //! The pool, and what is known about it.
 
 mod admission;
+mod begin;
 mod check;
 mod migrate;
 
@@ -13,6 +14,7 @@ use sqlx::{
 
 use crate::{Secret, Settings, metrics};
 pub use admission::{Admission, Admitted};
+pub use begin::{begin, begin_on};
 pub(crate) use check::Pinger;
 pub use migrate::{is_unreachable, migrate};
 
@@ -45,6 +47,10 @@ fn pool_with(options: PgConnectOptions, max: u32) -> PgPool {
         // A ping before each use doubles the round trips of a read. A broken
         // connection fails one query, and is then gone.
         .test_before_acquire(false)
+        .before_acquire(|_, metadata| {
+            let certain = begin::is_certain(&metadata);
+            Box::pin(async move { Ok(certain) })
+        })
         .connect_lazy_with(options)
 }
 

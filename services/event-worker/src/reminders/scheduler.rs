@@ -74,7 +74,7 @@ async fn round(pool: &PgPool) -> Result<Duration, sqlx::Error> {
 }
 
 async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
-    let mut tx = pool.begin().await?;
+    let mut tx = service::database::begin(pool).await?;
     let claimed = Instant::now();
     let due = untraced(store::claim(&mut tx, BATCH)).await?;
     if due.is_empty() {
@@ -94,7 +94,7 @@ async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
     service::planted!("marked_before_publishing" => {
         store::fire(&mut tx, &batch.fired, &batch.failed, Vec::new()).await?;
         tx.commit().await?;
-        tx = pool.begin().await?;
+        tx = service::database::begin(pool).await?;
         for entry in std::mem::take(&mut batch.entries) {
             store::fire(&mut tx, &[], &[], vec![entry]).await?;
         }

@@ -31,7 +31,7 @@ pub(crate) async fn carry_out(pool: &PgPool, stop: &CancellationToken) {
 
 /// Carries out the oldest decision; false if there is none.
 async fn next(pool: &PgPool) -> Result<bool, HandlerError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = service::database::begin(pool).await?;
     let Some(identity) = identity::unite(&mut tx).await? else {
         return Ok(false);
     };

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use events::{contracts::Change, outbox::Entry};
+use service::database;
 use sqlx::{
-    Connection, FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query,
-    query::QueryAs, query_builder::Separated, types::Json,
+    FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query, query::QueryAs,
+    query_builder::Separated, types::Json,
 };
 use uuid::Uuid;
 
@@ -156,7 +157,7 @@ impl Store {
         let mut connection = None;
         let lock = async {
             let connection = connection.insert(self.connection().await?);
-            let mut transaction = connection.begin().await?;
+            let mut transaction = database::begin_on(&mut **connection).await?;
             let row = select(GET_LOCKED, owner, id)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -197,7 +198,7 @@ impl Store {
         let written = match next {
             None => self.write_one(connection, &after, edit.change).await?,
             Some(next) => {
-                let begin = connection.begin().await;
+                let begin = database::begin_on(&mut *connection).await;
                 let mut transaction = begin.map_err(|error| self.failed(error))?;
                 let written = self
                     .write_one(&mut transaction, &after, edit.change)

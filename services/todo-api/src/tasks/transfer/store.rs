@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use events::{contracts::Change, outbox::Entry};
-use sqlx::{Connection as _, PgConnection, Postgres, QueryBuilder, Transaction};
+use service::database;
+use sqlx::{PgConnection, Postgres, QueryBuilder, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -32,7 +33,10 @@ impl Store {
         held: &'c mut Option<Connection>,
     ) -> Result<Transaction<'c, Postgres>, Error> {
         self.available()?;
-        let begin = async { held.insert(self.connection().await?).begin().await };
+        let begin = async {
+            let connection = held.insert(self.connection().await?);
+            database::begin_on(&mut **connection).await
+        };
         let begun = TASK_IMPORT_BEGIN.run(begin).await;
         begun.map_err(|error| self.failed(error))
     }
