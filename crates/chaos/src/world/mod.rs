@@ -150,9 +150,13 @@ impl World {
         of.map(|(_, path)| path.clone()).collect()
     }
 
+    /// An instance that comes back under its name goes on in the same file, which
+    /// is to be read once.
     fn keep_log(&self, service: Service, path: PathBuf) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.push((service, path));
+        if !logs.iter().any(|(_, known)| *known == path) {
+            logs.push((service, path));
+        }
     }
 
     /// One more worker.

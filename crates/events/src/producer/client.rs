@@ -1,6 +1,7 @@
 //! librdkafka's producer, as it is set up and as it calls back.
 
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use metrics::Gauge;
 use rdkafka::ClientContext;
@@ -24,13 +25,21 @@ pub(super) struct Answer {
     pub result: Result<Delivered, KafkaError>,
 }
 
-pub(super) fn create(
-    brokers: &str,
-    producer_id: &str,
-    largest_message: usize,
-) -> KafkaResult<Client> {
-    client::config(brokers, producer_id)
-        .set("message.max.bytes", largest_message.to_string())
+/// What a client is made of, and its successor if need be.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub brokers: String,
+    pub producer_id: String,
+    /// In bytes.
+    pub largest_message: usize,
+    /// How often the client reports on itself; zero is never.
+    pub report_every: Duration,
+}
+
+pub(super) fn create(settings: &Settings) -> KafkaResult<Client> {
+    let producer_id = &settings.producer_id;
+    client::config(&settings.brokers, producer_id)
+        .set("message.max.bytes", settings.largest_message.to_string())
         .set(
             "enable.idempotence",
             service::planted!("acks_none" => "false", else "true"),
@@ -44,15 +53,27 @@ pub(super) fn create(
             service::planted!("drop_on_full_queue" => "20", else "20000"),
         )
         .set("queue.buffering.max.kbytes", "32768")
-        .set("statistics.interval.ms", "1000")
+        .set(
+            "statistics.interval.ms",
+            settings.report_every.as_millis().to_string(),
+        )
         .create_with_context(Context {
             queue: producer_queue(producer_id),
+            reports: AtomicU64::new(0),
         })
 }
 
 /// What librdkafka calls back.
 pub(super) struct Context {
     queue: Gauge,
+    reports: AtomicU64,
+}
+
+impl Context {
+    /// How often the client has reported on itself so far.
+    pub fn reports(&self) -> u64 {
+        self.reports.load(Ordering::Relaxed)
+    }
 }
 
 /// The one figure that is wanted of librdkafka's statistics.
@@ -67,6 +88,7 @@ impl ClientContext for Context {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
+        self.reports.fetch_add(1, Ordering::Relaxed);
         if let Ok(Statistics { msg_cnt }) = serde_json::from_slice(statistics) {
             self.queue.set(f64::from(msg_cnt));
         }

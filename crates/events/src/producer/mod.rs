@@ -9,6 +9,7 @@
 mod client;
 mod delivery;
 mod error;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,7 +21,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use telemetry::messaging::MessageSpans;
 use tokio::sync::oneshot;
 
-use client::Client;
+use client::{Client, Settings};
 pub use delivery::{Delivered, InFlight};
 pub use error::ProduceError;
 
@@ -28,6 +29,8 @@ use crate::client::MESSAGE_MAX_BYTES;
 use crate::metrics::ProducerSeries;
 use crate::topics;
 
+/// How often the client tells the length of its queue, and that it is alive.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before looking for room in a full queue again.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
@@ -53,10 +56,8 @@ pub struct Producer {
 }
 
 struct Inner {
-    brokers: String,
-    producer_id: String,
+    settings: Settings,
     prefix: String,
-    largest_message: usize,
     client: RwLock<Arc<Client>>,
     destinations: Mutex<HashMap<String, Arc<Destination>>>,
 }
@@ -74,6 +75,9 @@ impl Producer {
     /// Makes a client. `producer_id` names it in metrics and at the broker;
     /// `prefix` (`TOPIC_PREFIX`) goes in front of every topic name. No broker
     /// need be there yet.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime: a task of its own watches the client.
     pub fn connect(brokers: &str, producer_id: &str, prefix: &str) -> Result<Self, ProduceError> {
         Self::with_largest_message(brokers, producer_id, prefix, MESSAGE_MAX_BYTES)
     }
@@ -85,17 +89,28 @@ impl Producer {
         prefix: &str,
         largest_message: usize,
     ) -> Result<Self, ProduceError> {
-        let client = Arc::new(client::create(brokers, producer_id, largest_message)?);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                brokers: brokers.to_owned(),
-                producer_id: producer_id.to_owned(),
-                prefix: prefix.to_owned(),
-                largest_message,
-                client: RwLock::new(client),
-                destinations: Mutex::default(),
-            }),
-        })
+        let settings = Settings {
+            brokers: brokers.to_owned(),
+            producer_id: producer_id.to_owned(),
+            largest_message,
+            report_every: REPORT_EVERY,
+        };
+        Ok(Self::with_settings(settings, prefix, watch::LOOK_EVERY)?)
+    }
+
+    fn with_settings(
+        settings: Settings,
+        prefix: &str,
+        look_every: Duration,
+    ) -> Result<Self, KafkaError> {
+        let inner = Arc::new(Inner {
+            client: RwLock::new(Arc::new(client::create(&settings)?)),
+            settings,
+            prefix: prefix.to_owned(),
+            destinations: Mutex::default(),
+        });
+        tokio::spawn(watch::watch(Arc::downgrade(&inner), look_every));
+        Ok(Self { inner })
     }
 
     /// Starts the metrics of these topics at zero.
@@ -173,11 +188,7 @@ impl Producer {
     }
 
     fn client(&self) -> Arc<Client> {
-        self.inner
-            .client
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.inner.client()
     }
 
     fn destination(&self, topic: &str) -> Arc<Destination> {
@@ -192,7 +203,7 @@ impl Producer {
         let new = Arc::new(Destination {
             topic: topic.to_owned(),
             full_name: topics::full_name(&self.inner.prefix, topic),
-            series: ProducerSeries::new(topic, &self.inner.producer_id),
+            series: ProducerSeries::new(topic, &self.inner.settings.producer_id),
             spans: MessageSpans::producer(topic),
         });
         destinations.insert(topic.to_owned(), new.clone());
@@ -205,34 +216,47 @@ impl Producer {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::Fatal) {
             return;
         }
-        let mut client = self
-            .inner
-            .client
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if client.client().fatal_error().is_none() {
-            return; // another message's failure replaced it already
-        }
-        match self.inner.create() {
-            Ok(new) => {
-                tracing::warn!(%error, "producer_replaced");
-                *client = Arc::new(new);
-            }
-            Err(failure) => tracing::error!(error = %failure, "producer_replacement_failed"),
-        }
+        self.inner
+            .replace_if(error, |client| client.client().fatal_error().is_some());
     }
 }
 
 impl Inner {
-    fn create(&self) -> Result<Client, KafkaError> {
-        client::create(&self.brokers, &self.producer_id, self.largest_message)
+    fn client(&self) -> Arc<Client> {
+        self.client
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts a new client in the place of one that is `of_no_use`, and returns the
+    /// old one. Whoever comes later finds the new one, of which that is not true.
+    fn replace_if(
+        &self,
+        cause: &dyn std::fmt::Display,
+        of_no_use: impl FnOnce(&Client) -> bool,
+    ) -> Option<Arc<Client>> {
+        let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        if !of_no_use(&client) {
+            return None;
+        }
+        match client::create(&self.settings) {
+            Ok(new) => {
+                tracing::warn!(error = %cause, "producer_replaced");
+                Some(std::mem::replace(&mut *client, Arc::new(new)))
+            }
+            Err(failure) => {
+                tracing::error!(error = %failure, "producer_replacement_failed");
+                None
+            }
+        }
     }
 }
 
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Producer")
-            .field("producer_id", &self.inner.producer_id)
+            .field("producer_id", &self.inner.settings.producer_id)
             .finish_non_exhaustive()
     }
 }

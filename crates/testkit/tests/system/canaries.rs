@@ -4,7 +4,6 @@
 //! for in standard output and error, in the raw OTLP exports and in `/metrics`.
 //!
 //! The strings follow from a seed, which is printed; `CANARY_SEED` repeats it.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 use std::sync::{Arc, Mutex, PoisonError};
 

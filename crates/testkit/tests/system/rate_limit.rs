@@ -1,6 +1,5 @@
 //! todo-api limits its users also when chat-gateway asks in their name, and the
 //! user learns of it.
-#![allow(clippy::disallowed_methods, reason = "asks as the outside does")]
 
 use serde_json::{Value, json};
 use testkit::{System, SystemBuilder};

@@ -1,5 +1,4 @@
 //! Telemetry never hurts the service, and stays bounded.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;

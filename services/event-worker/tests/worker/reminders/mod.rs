@@ -1,6 +1,5 @@
 //! The schedule of reminders: the real process, told by real events, on a
 //! database whose scheduler's clock the test sets.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 mod clock;
 mod fixture;

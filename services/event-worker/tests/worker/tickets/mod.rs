@@ -1,5 +1,4 @@
 //! Customers write and are answered: the real process, fed through Kafka.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 mod bad_messages;
 mod conversation;

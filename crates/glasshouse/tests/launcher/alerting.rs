@@ -1,7 +1,5 @@
 //! Alertmanager itself, with the project's configuration: what holds what
 //! back, and that it takes what a secret adds.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,4 @@
 //! Bad input gets a typed answer, and stops nobody.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 use serde_json::{Value, json};
 use testkit::{Socket, System};

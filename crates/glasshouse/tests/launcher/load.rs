@@ -1,8 +1,6 @@
 //! `glasshouse load` as a program: exit codes, what it says when it cannot run,
 //! Ctrl-C.
 
-#![allow(clippy::unwrap_used, reason = "a test's helper fails with it")]
-
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;

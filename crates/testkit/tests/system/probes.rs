@@ -1,5 +1,4 @@
 //! Probes: what each service says while a dependency is away.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 use serde_json::Value;
 use testkit::{Proxy, Service, SystemBuilder, eventually};

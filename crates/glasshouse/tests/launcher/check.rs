@@ -2,8 +2,6 @@
 //! itself: each planted fault is found, and what is sound is not complained of.
 //! The whole of it against the whole system is `make check`.
 
-#![allow(clippy::unwrap_used, reason = "a test's helper fails with it")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,4 @@
 //! Leaving in order: nothing acknowledged is lost.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

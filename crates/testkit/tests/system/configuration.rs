@@ -1,5 +1,4 @@
 //! Configuration is checked at start: all problems at once, exit code 2.
-#![allow(clippy::disallowed_methods, reason = "tests ask as the outside does")]
 
 use testkit::{KeyPair, ServiceBuilder, SystemBuilder};
 
