@@ -4,7 +4,7 @@
 use std::{
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -18,6 +18,8 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 const TIMEOUT: Duration = Duration::from_millis(900);
+/// Between two looks for a new client's first answer.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Asks the brokers for metadata. Cheap to clone.
 #[derive(Clone)]
@@ -27,12 +29,21 @@ pub struct KafkaProbe {
 }
 
 struct Request {
-    topic: Option<String>,
+    question: Question,
     answer: oneshot::Sender<Result<Cluster, String>>,
 }
 
+enum Question {
+    /// Does any broker answer?
+    Reached,
+    /// Who are they?
+    Brokers,
+    /// What is this topic?
+    Topic(String),
+}
+
 /// What the brokers said.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Cluster {
     /// The brokers known.
     pub brokers: Vec<Broker>,
@@ -79,7 +90,7 @@ impl KafkaProbe {
             let mut client = None;
             // Ends when the last probe is dropped.
             while let Ok(request) = inbox.recv() {
-                let answer = ask(&mut client, &brokers, request.topic.as_deref());
+                let answer = ask(&mut client, &brokers, &request.question);
                 // Whoever asked may have given up.
                 let _ = request.answer.send(answer);
             }
@@ -97,9 +108,14 @@ impl KafkaProbe {
         }
     }
 
+    /// Whether any broker answers.
+    pub async fn reached(&self) -> Result<(), String> {
+        self.request(Question::Reached).await.map(drop)
+    }
+
     /// The brokers, if any answers.
     pub async fn brokers(&self) -> Result<Cluster, String> {
-        self.request(None).await
+        self.request(Question::Brokers).await
     }
 
     /// A topic by its name, with or without the configured prefix. Nothing if
@@ -110,15 +126,15 @@ impl KafkaProbe {
         } else {
             format!("{}{name}", self.prefix)
         };
-        let cluster = self.request(Some(full.clone())).await?;
+        let cluster = self.request(Question::Topic(full.clone())).await?;
         Ok(cluster.topics.into_iter().find(|topic| topic.name == full))
     }
 
-    async fn request(&self, topic: Option<String>) -> Result<Cluster, String> {
+    async fn request(&self, question: Question) -> Result<Cluster, String> {
         let (answer, reply) = oneshot::channel();
         let gone = "the probe is not running";
         self.requests
-            .send(Request { topic, answer })
+            .send(Request { question, answer })
             .map_err(|_| gone)?;
         reply.await.map_err(|_| gone)?
     }
@@ -127,20 +143,44 @@ impl KafkaProbe {
 fn ask(
     client: &mut Option<BaseProducer<Quiet>>,
     brokers: &str,
-    topic: Option<&str>,
+    question: &Question,
 ) -> Result<Cluster, String> {
-    let client = match client {
-        Some(client) => client,
-        None => client.insert(connect(brokers).map_err(|error| error.to_string())?),
+    let (client, is_new) = match client {
+        Some(client) => (client, false),
+        None => {
+            let new = connect(brokers).map_err(|error| error.to_string())?;
+            (client.insert(new), true)
+        }
     };
     // Serves librdkafka's log and error queue, which would grow otherwise.
     client.poll(Duration::ZERO);
+    if is_new && matches!(question, Question::Reached) {
+        return first_answer(client);
+    }
     // All topics, always: asking for one by name may create it.
     let metadata = client
         .client()
         .fetch_metadata(None, TIMEOUT)
         .map_err(|error| describe(&error))?;
-    Ok(Cluster::new(&metadata, topic))
+    Ok(Cluster::new(&metadata, question))
+}
+
+/// Whether a new client is answered. It asks for the brokers by itself, and then
+/// drops the connection it had to one of `bootstrap.servers` for one of its own to
+/// each broker: what we ask is lost with the first, and repeated on the second,
+/// which doubles the time until a service is ready.
+fn first_answer(client: &BaseProducer<Quiet>) -> Result<Cluster, String> {
+    let began = Instant::now();
+    // Without a question it would not connect.
+    let _ = client.client().fetch_metadata(None, LOOK);
+    while began.elapsed() < TIMEOUT {
+        if client.client().fetch_cluster_id(LOOK).is_some() {
+            return Ok(Cluster::default());
+        }
+    }
+    Err(describe(&KafkaError::MetadataFetch(
+        RDKafkaErrorCode::AllBrokersDown,
+    )))
 }
 
 fn connect(brokers: &str) -> Result<BaseProducer<Quiet>, KafkaError> {
@@ -151,6 +191,7 @@ fn connect(brokers: &str) -> Result<BaseProducer<Quiet>, KafkaError> {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "500")
         .set("socket.connection.setup.timeout.ms", "1000")
+        .set("socket.nagle.disable", "true")
         .set("topic.metadata.refresh.interval.ms", "-1")
         .create_with_context(Quiet)
 }
@@ -166,7 +207,7 @@ fn describe(error: &KafkaError) -> String {
 }
 
 impl Cluster {
-    fn new(metadata: &Metadata, topic: Option<&str>) -> Self {
+    fn new(metadata: &Metadata, question: &Question) -> Self {
         let brokers = metadata.brokers().iter().map(|broker| Broker {
             id: broker.id(),
             address: format!("{}:{}", broker.host(), broker.port()),
@@ -174,7 +215,7 @@ impl Cluster {
         let asked = metadata
             .topics()
             .iter()
-            .filter(|found| Some(found.name()) == topic);
+            .filter(|found| matches!(question, Question::Topic(name) if name == found.name()));
         Self {
             brokers: brokers.collect(),
             topics: asked.map(Topic::new).collect(),
@@ -224,6 +265,9 @@ mod tests {
     #[tokio::test]
     async fn an_absent_broker_is_an_error_and_not_a_wait() {
         let probe = KafkaProbe::start("127.0.0.1:1", "");
+        for _ in 0..2 {
+            assert!(probe.reached().await.is_err());
+        }
         assert!(probe.brokers().await.is_err());
     }
 
@@ -232,6 +276,9 @@ mod tests {
         let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
         cluster.create_topic("test.todo.tasks.v1", 2, 1).unwrap();
         let probe = KafkaProbe::start(&cluster.bootstrap_servers(), "test.");
+        for _ in 0..2 {
+            probe.reached().await.unwrap();
+        }
         assert_eq!(probe.brokers().await.unwrap().brokers.len(), 1);
         for name in ["todo.tasks.v1", "test.todo.tasks.v1"] {
             let topic = probe.topic(name).await.unwrap().unwrap();

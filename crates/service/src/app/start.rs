@@ -162,7 +162,7 @@ fn watch_dependencies<C>(
     let probe = kafka.clone();
     health.check("kafka", app.kafka, move || {
         let probe = probe.clone();
-        async move { probe.brokers().await.map(drop) }
+        async move { probe.reached().await }
     });
     Ok(kafka)
 }
