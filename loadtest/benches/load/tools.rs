@@ -144,7 +144,8 @@ pub fn open_loop(server: &Server, rate: f64, seconds: f64) -> Value {
     serde_json::from_slice(&json).expect("JSON")
 }
 
-fn pinned() -> Command {
+/// On the core of whoever loads the server.
+pub fn pinned() -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", CORE]);
     command

@@ -22,11 +22,13 @@ impl Busy {
         }
     }
 
-    /// From 0 to 1, of the time since the last call.
-    pub(crate) fn share(&mut self) -> f64 {
+    /// From 0 to 1, of the time since the last call; `in_vain` of it the runtime was
+    /// busy with waiting.
+    pub(crate) fn share(&mut self, in_vain: Duration) -> f64 {
         let busy = self.metrics.worker_total_busy_duration(0);
         let window = self.since.elapsed();
-        let share = busy.saturating_sub(self.busy).as_secs_f64() / window.as_secs_f64();
+        let worked = busy.saturating_sub(self.busy + in_vain);
+        let share = worked.as_secs_f64() / window.as_secs_f64();
         (self.busy, self.since) = (busy, Instant::now());
         share
     }

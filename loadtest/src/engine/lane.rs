@@ -16,15 +16,18 @@ use crate::trace::Trace;
 /// Before a closed loop tries again to connect; an open one has its schedule.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Works until the pool has nothing more.
-pub(super) async fn run(pool: Rc<Pool>, first: Job) {
+/// Works until the pool has nothing more. Waits for the `first` job if there is none.
+pub(super) async fn run(pool: Rc<Pool>, connection: Option<Connection>, first: Option<Job>) {
     let mut lane = Lane {
-        connection: None,
+        connection,
         request: pool.request.clone(),
         deadline: Deadline::new(pool.plan.timeout),
     };
     let slot = Rc::new(Slot::default());
-    let mut next = Some(first);
+    let mut next = match first {
+        Some(job) => Some(job),
+        None => pool.next(&slot).await,
+    };
     while let Some(job) = next {
         lane.carry_out(&pool, job).await;
         if lane.connection.is_none() && matches!(pool.plan.pace, Pace::Closed { .. }) {

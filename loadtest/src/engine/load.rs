@@ -30,7 +30,7 @@ impl Load {
 
     /// Writes down the window that ends here.
     pub(super) fn look(&mut self, pool: &Pool) {
-        let share = self.busy.share();
+        let share = self.busy.share(pool.awake_in_vain.take());
         let mut record = pool.record.borrow_mut();
         record.busiest = record.busiest.max(share);
         if share >= SATURATED {

@@ -54,6 +54,9 @@ pub(super) struct Pool {
     pub(super) record: RefCell<Record>,
     /// No further request is to be sent.
     pub(super) stopped: Cell<bool>,
+    /// Time that went by while nothing was to be done but to wait for the next
+    /// arrival, awake.
+    pub(super) awake_in_vain: Cell<Duration>,
     start: Instant,
     idle: RefCell<Vec<Rc<Slot>>>,
     waiting: RefCell<VecDeque<u64>>,
@@ -96,6 +99,7 @@ impl Pool {
             head_only: plan.template.method == Method::HEAD,
             record: RefCell::new(Record::new(1)),
             stopped: Cell::new(false),
+            awake_in_vain: Cell::new(Duration::ZERO),
             start,
             idle: RefCell::new(Vec::with_capacity(plan.connections)),
             waiting: RefCell::new(VecDeque::with_capacity(most_waiting.min(4096))),

@@ -16,6 +16,7 @@ use super::alarm::Alarm;
 use super::lane;
 use super::load::Load;
 use super::pool::{Job, Pool};
+use crate::http1::Connection;
 use crate::plan::{Pace, Plan};
 use crate::record::Record;
 
@@ -32,6 +33,18 @@ const BURST: usize = 32;
 /// Who is later than this opens no connection but the first: nothing takes longer,
 /// and what is late would become later. Those under way will be free before.
 const BEHIND: Duration = Duration::from_micros(200);
+
+/// To open a connection takes longer than several requests do: at most one in this
+/// time leaves enough of it to them. Who finds none waits for the first that is free.
+const OPEN_EVERY: Duration = Duration::from_micros(250);
+/// An arrival that is so near is waited for awake: to sleep until then, and to be
+/// woken, would take longer.
+const NEAR: Duration = Duration::from_micros(50);
+/// A turn of the runtime that takes no longer found nothing to do.
+const EMPTY_TURN: Duration = Duration::from_micros(3);
+/// Connections opened before the first arrival of an open loop: later ones cost the
+/// requests beside them time.
+const PREPARED: usize = 64;
 
 /// Runs worker `index` of the plan on this thread.
 pub(super) fn run(
@@ -60,6 +73,9 @@ async fn work(
     let share =
         plan.connections / plan.workers + usize::from(index < plan.connections % plan.workers);
     let mut lanes = JoinSet::new();
+    if matches!(plan.pace, Pace::Open(_)) {
+        prepare(&pool, share.min(PREPARED), start, &mut lanes).await;
+    }
     tokio::time::sleep_until(start.into()).await;
     let watch = watch(Rc::clone(&pool), Rc::clone(&load), seconds.clone(), end);
     let watch = AbortOnDropHandle::new(tokio::task::spawn_local(watch));
@@ -70,7 +86,7 @@ async fn work(
         }
         Pace::Closed { .. } => {
             for _ in 0..share {
-                lanes.spawn_local(lane::run(Rc::clone(&pool), pool.unscheduled()));
+                lanes.spawn_local(lane::run(Rc::clone(&pool), None, Some(pool.unscheduled())));
             }
         }
     }
@@ -88,6 +104,19 @@ async fn work(
     Ok(())
 }
 
+/// Opens connections, one after the other, as far as there is time before the start.
+/// What the target will not have is for the requests to find out.
+async fn prepare(pool: &Rc<Pool>, connections: usize, start: Instant, lanes: &mut JoinSet<()>) {
+    for _ in 0..connections {
+        let opening = Connection::open(pool.plan.target.address);
+        let Ok(Ok(connection)) = tokio::time::timeout_at(start.into(), opening).await else {
+            return;
+        };
+        pool.record.borrow_mut().opened += 1;
+        lanes.spawn_local(lane::run(Rc::clone(pool), Some(connection), None));
+    }
+}
+
 /// Sends each request at its time, or as soon after it as can be.
 async fn pace(
     pool: &Rc<Pool>,
@@ -97,6 +126,7 @@ async fn pace(
 ) -> io::Result<()> {
     let mut alarm = Alarm::new()?;
     let mut burst = 0;
+    let mut may_open = Duration::ZERO;
     for time in times {
         loop {
             if pool.stopped.get() {
@@ -108,12 +138,24 @@ async fn pace(
                 break;
             }
             burst = 0;
-            if let Some(at) = pool.waiting_longest(lanes.len() < share) {
+            let more = lanes.len() < share && pool.elapsed() >= may_open;
+            if let Some(at) = pool.waiting_longest(more) {
+                may_open = pool.elapsed() + OPEN_EVERY;
                 let job = Job { at, noted: true };
-                lanes.spawn_local(lane::run(Rc::clone(pool), job));
+                lanes.spawn_local(lane::run(Rc::clone(pool), None, Some(job)));
+                tokio::task::yield_now().await;
                 continue;
             }
-            alarm.after(early.min(LOOK_UP)).await?;
+            if early > NEAR {
+                alarm.after(early.min(LOOK_UP)).await?;
+                continue;
+            }
+            let turn = Instant::now();
+            tokio::task::yield_now().await;
+            let turn = turn.elapsed();
+            if turn < EMPTY_TURN {
+                pool.awake_in_vain.set(pool.awake_in_vain.get() + turn);
+            }
         }
         burst += 1;
         if burst % BURST == 0 {
@@ -124,9 +166,11 @@ async fn pace(
         let at = time.as_nanos() as u64;
         let job = Job { at, noted: false };
         if !pool.hand_over(job) {
-            let behind = pool.elapsed().saturating_sub(time) > BEHIND;
-            if lanes.is_empty() || (lanes.len() < share && !behind) {
-                lanes.spawn_local(lane::run(Rc::clone(pool), job));
+            let now = pool.elapsed();
+            let behind = now.saturating_sub(time) > BEHIND;
+            if lanes.is_empty() || (lanes.len() < share && !behind && now >= may_open) {
+                may_open = now + OPEN_EVERY;
+                lanes.spawn_local(lane::run(Rc::clone(pool), None, Some(job)));
             } else {
                 pool.hold(at);
             }

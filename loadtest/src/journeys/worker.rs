@@ -278,7 +278,7 @@ async fn watch(session: Rc<Session>, seconds: mpsc::Sender<Told>, end: Cancellat
             .await
             .is_ok();
         next += SECOND;
-        let share = busy.share();
+        let share = busy.share(Duration::ZERO);
         let mut record = session.record.replace(Record::new(rows));
         record.until = session.elapsed();
         record.busiest = share;
