@@ -126,7 +126,9 @@ async fn a_server_that_closes_after_each_answer_costs_no_request() {
     let last = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
     let report = against(|_| Act::AnswerAndClose(last.to_owned())).await;
     assert_eq!((report.answered, report.errors), (REQUESTS, 0));
-    assert_eq!(report.opened, REQUESTS);
+    // One for each, and those that were opened beforehand and not needed.
+    let at_least = REQUESTS..REQUESTS + report.connections as u64;
+    assert!(at_least.contains(&report.opened), "{}", report.opened);
 }
 
 #[tokio::test]
