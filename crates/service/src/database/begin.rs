@@ -5,26 +5,61 @@
 //! inside a transaction. What the next request writes with a statement of its own
 //! is acknowledged then, and never committed. `make chaos SEED=503` found it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use sqlx::{
     PgPool, Postgres, Transaction,
     pool::{MaybePoolConnection, PoolConnectionMetadata},
 };
+use tokio::runtime::Handle;
 
-/// When a beginning was last given up.
+/// When a beginning on a borrowed connection was last given up.
 static GIVEN_UP: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// A transaction on a connection of this pool.
+type Begun = Result<Transaction<'static, Postgres>, sqlx::Error>;
+
+/// A transaction on a connection of this pool. Given up halfway, it is begun
+/// nevertheless, and rolled back, before anybody else has its connection.
 ///
 /// # Errors
 /// What the pool or the database says.
-pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    begin_on(pool.acquire().await?).await
+pub async fn begin(pool: &PgPool) -> Begun {
+    let connection = pool.acquire().await?;
+    ToTheEnd(Some(Transaction::begin(connection, None))).await
 }
 
-/// A transaction on this connection; within a transaction, a savepoint.
+/// A future that a task goes on with when nobody waits for it any more.
+struct ToTheEnd(Option<BoxFuture<'static, Begun>>);
+
+impl Future for ToTheEnd {
+    type Output = Begun;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Begun> {
+        let Some(begin) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        let begun = ready!(begin.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(begun)
+    }
+}
+
+impl Drop for ToTheEnd {
+    fn drop(&mut self) {
+        // Without a runtime nobody will use the connection either.
+        if let (Some(begin), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(begin);
+        }
+    }
+}
+
+/// A transaction on this connection; within a transaction, a savepoint. Given up
+/// halfway, it costs every connection of [`super::pool`]'s pools that is open then.
 ///
 /// # Errors
 /// What the database says.
