@@ -84,6 +84,22 @@ fn the_metrics_are_documented() {
         );
     }
     text.push_str(
+        "\n## The probe\n\n\
+         What `glasshouse journey --every` exposes, from its first journey on.\n\n\
+         | metric | type | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for metric in glasshouse::probe::metrics::CATALOGUE {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            kind(metric),
+            labels(metric.labels),
+            metric.help.replace('|', "\\|")
+        );
+    }
+    text.push_str(
         "\n## The load generator\n\n\
          What it exposes with `--metrics ADDRESS` while it runs.\n\n\
          | metric | type | labels | meaning |\n|---|---|---|---|\n",
