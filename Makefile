@@ -22,10 +22,10 @@ help: ## Show this
 demo: services ## Install what is missing, build, start everything, make the journey
 	@$(glasshouse) up $(UP)
 
-# Tests mostly wait, for services to start and for time to pass: four for each core.
+# Tests mostly wait, for services to start and for time to pass: three for each core.
 test: packages ## Install what is missing, build, run every test against real backing services
 	@$(patiently) $(CARGO) build --workspace --all-targets
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 4))} $(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3))} $(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
 
 test-alerts: packages ## Test when each alert fires, clears and stays silent, and who is told of it
 	@promtool check rules --lint=all --lint-fatal alerts/rules/*.yml | tail -n 3
