@@ -33,6 +33,10 @@ impl Alarm {
 
     /// Waits that long; may return early, so ask the clock and wait again.
     pub(crate) async fn after(&mut self, wait: Duration) -> io::Result<()> {
+        // To the kernel, no time at all means never.
+        if wait.is_zero() {
+            return Ok(());
+        }
         // Setting it anew forgets the last expiry: no need to read that first.
         self.0.get_ref().0.set(
             Expiration::OneShot(TimeSpec::from(wait)),
@@ -40,5 +44,20 @@ impl Alarm {
         )?;
         self.0.readable().await?.clear_ready();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_time_at_all_is_over_at_once() {
+        let mut alarm = Alarm::new().unwrap();
+        for wait in [Duration::from_micros(1), Duration::ZERO] {
+            let rings = alarm.after(wait);
+            let rang = tokio::time::timeout(Duration::from_secs(5), rings).await;
+            rang.expect("it rings").unwrap();
+        }
     }
 }

@@ -171,9 +171,8 @@ impl Worker {
             }
             begun += phase.duration;
             while begun > session.elapsed() && !session.stopped.get() {
-                alarm
-                    .after((begun - session.elapsed()).min(LOOK_UP))
-                    .await?;
+                let early = begun.saturating_sub(session.elapsed());
+                alarm.after(early.min(LOOK_UP)).await?;
                 while journeys.try_join_next().is_some() {}
             }
             session.record.borrow_mut().paced = session.elapsed().min(begun);
