@@ -6,7 +6,7 @@
 //! neither gets an id for an idempotent producer nor looks for a broker. It also
 //! reports no statistics, which it does otherwise whether a broker answers or not.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use rdkafka::producer::{Producer as _, PurgeConfig};
@@ -39,6 +39,7 @@ pub(super) async fn watch(producer: Weak<Inner>, every: Duration) {
             in_vain = 0;
             let is_this = |current: &Client| std::ptr::eq(current, &*client);
             if let Some(old) = producer.replace_if(&"the client has fallen silent", is_this) {
+                drop(client);
                 tokio::task::spawn_blocking(move || retire(&old));
             }
         }
@@ -46,8 +47,9 @@ pub(super) async fn watch(producer: Weak<Inner>, every: Duration) {
 }
 
 /// Gives back what still waits, as failed: whoever sent it sends it again. What the
-/// broker has taken after all it then has twice, under the same event id.
-fn retire(old: &Arc<Client>) {
+/// broker has taken after all it then has twice, under the same event id. Not for a
+/// worker: the end of a client waits for its threads.
+fn retire(old: &Client) {
     old.purge(PurgeConfig::default().queue().inflight());
 }
 
