@@ -6,14 +6,14 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -27,6 +27,11 @@ use crate::topics::{self, Topic};
 
 /// How long the broker may take to confirm the commit at a revocation.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+/// The coordinator refuses commits from when all members have joined a rebalance
+/// until their leader has divided the partitions: some round trips.
+const REBALANCE_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two attempts meanwhile.
+const COMMIT_AGAIN: Duration = Duration::from_millis(50);
 
 /// What is lost while a subscribed topic does not exist.
 pub(super) const SUBSCRIBED_TOPIC: &str = "kafka_topic";
@@ -62,6 +67,7 @@ pub(super) struct Context {
     client: OnceLock<Weak<Client>>,
     running: Mutex<HashMap<Key, Running>>,
     start: Box<dyn Fn(Assigned) -> Task + Send + Sync>,
+    lost: Mutex<Option<Instant>>,
     /// Cancelled when a task broke.
     pub broken: CancellationToken,
 }
@@ -77,6 +83,7 @@ impl Context {
             client: OnceLock::new(),
             running: Mutex::default(),
             start: Box::new(start),
+            lost: Mutex::default(),
             broken: CancellationToken::new(),
         }
     }
@@ -85,6 +92,18 @@ impl Context {
     pub fn attach(&self, client: &Arc<Client>) {
         // Called once, right after the client was made.
         let _ = self.client.set(Arc::downgrade(client));
+    }
+
+    /// For how long this member has been out of its group without having been let
+    /// in again, be it with no partition.
+    pub fn outside(&self) -> Duration {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.map_or(Duration::ZERO, |lost| lost.elapsed())
+    }
+
+    fn is_outside(&self, lost: bool) {
+        let mut since = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = lost.then(Instant::now);
     }
 
     /// What is assigned now.
@@ -241,8 +260,16 @@ impl Context {
         let commit = move || {
             // Or the client would at the end commit what it was given last.
             let _ = client.store_offsets(&offsets);
+            let began = Instant::now();
+            let result = loop {
+                let result = client.commit(&offsets, CommitMode::Sync);
+                if !is_rebalancing(&result) || began.elapsed() > REBALANCE_PATIENCE {
+                    break result;
+                }
+                std::thread::park_timeout(COMMIT_AGAIN);
+            };
             // Nobody may be waiting any more.
-            let _ = answer.send(client.commit(&offsets, CommitMode::Sync));
+            let _ = answer.send(result);
         };
         let spawned = std::thread::Builder::new()
             .name("kafka-commit".to_owned())
@@ -295,6 +322,14 @@ impl Context {
     }
 }
 
+fn is_rebalancing(result: &KafkaResult<()>) -> bool {
+    let code = result
+        .as_ref()
+        .err()
+        .and_then(KafkaError::rdkafka_error_code);
+    code == Some(RDKafkaErrorCode::RebalanceInProgress)
+}
+
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "COMMITFAIL" {
@@ -317,6 +352,7 @@ impl ConsumerContext for Context {
                     self.group.reached(SUBSCRIBED_TOPIC);
                     self.assign(*key);
                 }
+                self.is_outside(false);
                 self.group.totals.assigned.increment(1);
                 ("assign", keys)
             }
@@ -329,6 +365,7 @@ impl ConsumerContext for Context {
                     false => self.group.totals.revoked.increment(1),
                 }
                 self.release(&keys, lost);
+                self.is_outside(lost);
                 (kind, keys)
             }
             Rebalance::Error(error) => {

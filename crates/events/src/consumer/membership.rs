@@ -15,6 +15,17 @@ use crate::client::error_type;
 
 const POLL: Duration = Duration::from_millis(100);
 const STORE_INTERVAL: Duration = Duration::from_millis(500);
+/// A member that was put out of its group joins again by itself, within seconds of
+/// the coordinator's answering. librdkafka 2.12 was seen never to.
+const REJOIN_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a member has left.
+pub(super) enum Parting {
+    /// It was asked to.
+    Asked,
+    /// It is out of its group and does not find its way back: another may.
+    Stuck,
+}
 
 /// Makes the client and subscribes. No broker need be there yet.
 pub(super) fn join<E: Effects>(
@@ -38,10 +49,10 @@ pub(super) fn join<E: Effects>(
 
 /// Serves the client's callbacks until `stop`, then lets all partitions go. The
 /// messages themselves come through the partitions' own queues.
-pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<(), ConsumerError> {
+pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<Parting, ConsumerError> {
     let context = client.context();
     let mut next_store = Instant::now() + STORE_INTERVAL;
-    let mut result = Ok(());
+    let (mut result, mut parting) = (Ok(()), Parting::Asked);
     while !stop.is_cancelled() && result.is_ok() {
         result = match client.poll(POLL) {
             None => Ok(()),
@@ -55,13 +66,17 @@ pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<(), Co
         if context.broken.is_cancelled() {
             result = Err(ConsumerError::Broken("a partition's task panicked"));
         }
+        if context.outside() > REJOIN_PATIENCE {
+            parting = Parting::Stuck;
+            break;
+        }
         if Instant::now() >= next_store {
             context.store(client);
             next_store = Instant::now() + STORE_INTERVAL;
         }
     }
     context.release_all();
-    result
+    result.map(|()| parting)
 }
 
 /// Counts an error of the client. Only a fatal one ends consumption: the client

@@ -49,6 +49,7 @@ pub use retry::Budget;
 use crate::inbox;
 use effect::InTransaction;
 use group::Group;
+use membership::Parting;
 use partition::Worker;
 
 /// Causes of dead letters and failed attempts that are known in advance; a
@@ -118,7 +119,24 @@ pub async fn run_with<E: Effects>(
         group: group.clone(),
         effects,
     });
-    let consumer = membership::join(&group, worker)?;
+    loop {
+        match member(&group, worker.clone(), stop.clone()).await? {
+            Parting::Asked => return Ok(()),
+            Parting::Stuck => {
+                group.count_error("group");
+                tracing::warn!(consumer_group = group.settings.group, "consumer_replaced");
+            }
+        }
+    }
+}
+
+/// One member of the group, from its joining to its leaving.
+async fn member<E: Effects>(
+    group: &Arc<Group>,
+    worker: Arc<Worker<E>>,
+    stop: CancellationToken,
+) -> Result<Parting, ConsumerError> {
+    let consumer = membership::join(group, worker)?;
 
     let (result, ended) = oneshot::channel();
     let (farewell, gone) = oneshot::channel::<()>();
@@ -138,7 +156,7 @@ pub async fn run_with<E: Effects>(
     drop(consumer);
     let result = tokio::select! {
         result = ended => result.unwrap_or(Err(ConsumerError::Broken("the polling thread panicked"))),
-        () = lag::watch(&group, watched) => Err(ConsumerError::Broken("lag is not watched")),
+        () = lag::watch(group, watched) => Err(ConsumerError::Broken("lag is not watched")),
     };
     // Without a broker the farewell would take until the session times out.
     let _ = tokio::time::timeout(FAREWELL, gone).await;
