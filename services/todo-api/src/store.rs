@@ -12,9 +12,9 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use service::{
     Health,
-    database::{Admission, Admitted, is_unreachable},
+    database::{self, Admission, Admitted, is_unreachable},
 };
-use sqlx::{PgConnection, Postgres, Transaction, pool::PoolConnection};
+use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{AppState, Error, metrics, tasks::Operation};
@@ -138,9 +138,19 @@ impl FromRequestParts<AppState> for Store {
 /// A connection to run statements on.
 pub(crate) enum Connection {
     /// One of its own.
-    Admitted(Admitted<PoolConnection<Postgres>>),
+    Admitted(Admitted<database::Connection>),
     /// That of the request's transaction.
     Unit(OwnedMutexGuard<Admitted<Transaction<'static, Postgres>>>),
+}
+
+impl Connection {
+    /// Leaves it to the next request as it is: its statements were awaited. Dropped
+    /// instead, it is looked at first, which costs a round trip.
+    pub(crate) fn pass_on(self) {
+        if let Self::Admitted(connection) = self {
+            connection.pass_on();
+        }
+    }
 }
 
 impl Deref for Connection {

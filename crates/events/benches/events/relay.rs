@@ -102,7 +102,8 @@ async fn bare(pool: &PgPool, rows: usize) -> f64 {
 async fn lane(pool: PgPool) -> usize {
     let mut deleted = 0;
     loop {
-        let mut tx = pool.begin().await.expect("a transaction");
+        let begin = service::database::begin_by_index(&pool);
+        let mut tx = begin.await.expect("a transaction");
         let shards: Vec<i16> = sqlx::query_scalar(CLAIM)
             .bind(SHARDS)
             .bind(Vec::<i16>::new())

@@ -162,7 +162,7 @@ impl Relay {
         sizes: &Histogram,
         stop: &CancellationToken,
     ) -> Result<Round, sqlx::Error> {
-        let mut tx = service::database::begin(&self.pool).await?;
+        let mut tx = service::database::begin_by_index(&self.pool).await?;
         let stalled = self.stalled().clone();
         let shards = untraced(store::claim(&mut tx, &stalled)).await?;
         if shards.is_empty() {

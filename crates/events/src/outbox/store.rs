@@ -19,9 +19,11 @@ pub const BYTES_PER_SHARD: i64 = 1024 * 1024;
 const MOST_ATTEMPTS: i32 = 30;
 
 /// Takes shards: at most $1, none of $2. In random order, so that a busy shard does
-/// not keep others waiting.
+/// not keep others waiting. It asks for the first row of each, and not whether one
+/// exists: that would be a join, which reads all that waits in all of them.
 pub const CLAIM: &str = "SELECT shard FROM outbox_shards s
-     WHERE EXISTS (SELECT FROM outbox o WHERE o.shard = s.shard AND o.failed_at IS NULL)
+     WHERE (SELECT seq FROM outbox o WHERE o.shard = s.shard AND o.failed_at IS NULL
+            ORDER BY seq LIMIT 1) IS NOT NULL
        AND s.shard <> ALL($2)
        AND (s.retry_at IS NULL OR s.retry_at <= now())
      ORDER BY random() LIMIT $1 FOR UPDATE SKIP LOCKED";

@@ -1,12 +1,13 @@
 use std::{
     ops::{Deref, DerefMut},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::kept::{Kept, Lent};
 use crate::metrics;
 
 /// Connections that requests leave to what runs beside them, such as the outbox
@@ -19,6 +20,9 @@ const RESERVED: u32 = 2;
 pub struct Admission {
     pool: PgPool,
     slots: Arc<Semaphore>,
+    /// With those in use never more than there are slots: a connection is kept
+    /// before its slot is free.
+    kept: Kept,
     patience: Duration,
 }
 
@@ -31,6 +35,7 @@ impl Admission {
         Self {
             pool,
             slots: Arc::new(Semaphore::new(slots as usize)),
+            kept: Kept::default(),
             patience,
         }
     }
@@ -40,9 +45,12 @@ impl Admission {
     /// # Errors
     /// [`sqlx::Error::PoolTimedOut`] when none became free in time; whatever
     /// else the pool says.
-    pub async fn connection(&self) -> Result<Admitted<PoolConnection<Postgres>>, sqlx::Error> {
+    pub async fn connection(&self) -> Result<Admitted<Connection>, sqlx::Error> {
         let slot = self.slot().await?;
-        let connection = self.pool.acquire().await?;
+        let connection = Connection {
+            lent: self.lent().await?,
+            kept: self.kept.clone(),
+        };
         Ok(Admitted { connection, slot })
     }
 
@@ -52,13 +60,22 @@ impl Admission {
     /// As [`Admission::connection`].
     pub async fn begin(&self) -> Result<Admitted<Transaction<'static, Postgres>>, sqlx::Error> {
         let slot = self.slot().await?;
-        let connection = super::begin(&self.pool).await?;
+        let connection = super::begin::begin_with(self.lent().await?.connection, None).await?;
         Ok(Admitted { connection, slot })
     }
 
-    /// Whether the pool holds a connection that nobody uses.
+    /// Whether there is a connection that nobody uses.
     pub fn is_idle(&self) -> bool {
-        self.pool.num_idle() > 0
+        self.pool.num_idle() > 0 || !self.kept.is_empty()
+    }
+
+    async fn lent(&self) -> Result<Lent, sqlx::Error> {
+        if let Some(lent) = self.kept.take() {
+            return Ok(lent);
+        }
+        let connection = self.pool.acquire().await?;
+        let since = Instant::now();
+        Ok(Lent { connection, since })
     }
 
     async fn slot(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
@@ -80,6 +97,38 @@ pub struct Admitted<C> {
     // Given back before its place is.
     connection: C,
     slot: OwnedSemaphorePermit,
+}
+
+/// A connection of an [`Admission`]. Dropped, it goes back to the pool, which looks
+/// at it first.
+#[derive(Debug)]
+pub struct Connection {
+    lent: Lent,
+    kept: Kept,
+}
+
+impl Deref for Connection {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.lent.connection
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.lent.connection
+    }
+}
+
+impl Admitted<Connection> {
+    /// Gives it to the next request as it is: every answer was waited for, and no
+    /// transaction is open.
+    pub fn pass_on(self) {
+        let Self { connection, slot } = self;
+        connection.kept.keep(connection.lent);
+        drop(slot);
+    }
 }
 
 impl Admitted<Transaction<'static, Postgres>> {

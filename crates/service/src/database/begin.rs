@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    PgPool, Postgres, Transaction,
-    pool::{MaybePoolConnection, PoolConnectionMetadata},
+    PgPool, Postgres, SqlSafeStr, Transaction,
+    pool::{MaybePoolConnection, PoolConnection},
 };
 use tokio::runtime::Handle;
 
@@ -29,8 +29,27 @@ type Begun = Result<Transaction<'static, Postgres>, sqlx::Error>;
 /// # Errors
 /// What the pool or the database says.
 pub async fn begin(pool: &PgPool) -> Begun {
-    let connection = pool.acquire().await?;
-    ToTheEnd(Some(Transaction::begin(connection, None))).await
+    begin_with(pool.acquire().await?, None).await
+}
+
+/// As [`begin`], for a table that fills and empties faster than statistics are taken
+/// of it. What is planned while it is small reads the whole of it, with all that was
+/// deleted, until somebody analyzes it; this transaction goes by the indexes.
+///
+/// # Errors
+/// As [`begin`].
+pub async fn begin_by_index(pool: &PgPool) -> Begun {
+    let begin = "BEGIN; SET LOCAL enable_seqscan = off";
+    begin_with(pool.acquire().await?, Some(begin)).await
+}
+
+/// As [`begin`], on this connection and by this statement.
+pub(super) async fn begin_with(
+    connection: PoolConnection<Postgres>,
+    statement: Option<&'static str>,
+) -> Begun {
+    let statement = statement.map(SqlSafeStr::into_sql_str);
+    ToTheEnd(Some(Transaction::begin(connection, statement))).await
 }
 
 /// A future that a task goes on with when nobody waits for it any more.
@@ -88,9 +107,9 @@ impl Drop for Beginning {
     }
 }
 
-/// Whether a connection that comes from a pool is in no transaction for certain:
+/// Whether a connection that is there since then is in no transaction for certain:
 /// those that were there when a beginning was given up are replaced.
-pub(super) fn is_certain(connection: &PoolConnectionMetadata) -> bool {
+pub(super) fn is_certain(since: Instant) -> bool {
     let last = *GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner);
-    last.is_none_or(|last| connection.age < last.elapsed())
+    last.is_none_or(|last| last < since)
 }

@@ -3,9 +3,13 @@
 mod admission;
 mod begin;
 mod check;
+mod kept;
 mod migrate;
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions, PgPool,
@@ -13,8 +17,8 @@ use sqlx::{
 };
 
 use crate::{Secret, Settings, metrics};
-pub use admission::{Admission, Admitted};
-pub use begin::{begin, begin_on};
+pub use admission::{Admission, Admitted, Connection};
+pub use begin::{begin, begin_by_index, begin_on};
 pub(crate) use check::Pinger;
 pub use migrate::{is_unreachable, migrate};
 
@@ -48,7 +52,8 @@ fn pool_with(options: PgConnectOptions, max: u32) -> PgPool {
         // connection fails one query, and is then gone.
         .test_before_acquire(false)
         .before_acquire(|_, metadata| {
-            let certain = begin::is_certain(&metadata);
+            let born = Instant::now().checked_sub(metadata.age);
+            let certain = born.is_none_or(begin::is_certain);
             Box::pin(async move { Ok(certain) })
         })
         .connect_lazy_with(options)
@@ -72,7 +77,7 @@ pub(crate) fn report(pool: &PgPool) {
     let max = metrics::DATABASE_CONNECTIONS_MAX.gauge_handle(&[]);
     let pool = pool.clone();
     telemetry::metrics::on_scrape(move || {
-        let (size, unused) = (pool.size() as usize, pool.num_idle());
+        let (size, unused) = (pool.size() as usize, pool.num_idle() + kept::idle());
         active.set(size.saturating_sub(unused) as f64);
         idle.set(unused as f64);
         max.set(f64::from(pool.options().get_max_connections()));

@@ -74,7 +74,7 @@ async fn round(pool: &PgPool) -> Result<Duration, sqlx::Error> {
 }
 
 async fn fire_batch(pool: &PgPool) -> Result<usize, sqlx::Error> {
-    let mut tx = service::database::begin(pool).await?;
+    let mut tx = service::database::begin_by_index(pool).await?;
     let claimed = Instant::now();
     let due = untraced(store::claim(&mut tx, BATCH)).await?;
     if due.is_empty() {

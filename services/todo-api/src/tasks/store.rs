@@ -93,7 +93,12 @@ impl Store {
     pub(super) async fn insert(&self, task: &Task) -> Result<(), Error> {
         self.available()?;
         let query = insertion(task)?;
-        let insert = async { query.execute(&mut *self.connection().await?).await };
+        let insert = async {
+            let mut connection = self.connection().await?;
+            query.execute(&mut *connection).await?;
+            connection.pass_on();
+            Ok(())
+        };
         TASK_INSERT
             .run(insert)
             .await
@@ -106,9 +111,11 @@ impl Store {
         self.available()?;
         let get = async {
             let mut connection = self.connection().await?;
-            select(GET, owner, id)
+            let row = select(GET, owner, id)
                 .fetch_optional(&mut *connection)
-                .await
+                .await?;
+            connection.pass_on();
+            Ok(row)
         };
         let row = TASK_GET.run(get).await;
         row.map_err(|error| self.failed(error))?
@@ -139,7 +146,9 @@ impl Store {
                 .await
                 .map_err(|error| self.failed(error))?;
             let before = row.map(Task::from).ok_or(Error::NotFound)?;
-            if let Some(done) = self.write(&mut connection, before, edit).await? {
+            let written = self.write(&mut connection, before, edit).await?;
+            connection.pass_on();
+            if let Some(done) = written {
                 return Ok(done);
             }
             // Somebody else was quicker. If the caller named a version, the

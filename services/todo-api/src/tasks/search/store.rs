@@ -56,7 +56,12 @@ impl Store {
         let mut sql = list_sql(owner, part);
         let query = sql.build_query_as::<Placed>();
         let rows = TASK_LIST
-            .run(async { query.fetch_all(&mut *self.connection().await?).await })
+            .run(async {
+                let mut connection = self.connection().await?;
+                let rows = query.fetch_all(&mut *connection).await?;
+                connection.pass_on();
+                Ok(rows)
+            })
             .await;
         let mut rows = rows.map_err(|error| self.failed(error))?;
         let more = rows.len() > limit;
@@ -80,7 +85,12 @@ impl Store {
         let mut sql = counts_sql(owner, filter, top_tags);
         let query = sql.build_query_as::<Counts>();
         let counts = TASK_COUNTS
-            .run(async { query.fetch_one(&mut *self.connection().await?).await })
+            .run(async {
+                let mut connection = self.connection().await?;
+                let counts = query.fetch_one(&mut *connection).await?;
+                connection.pass_on();
+                Ok(counts)
+            })
             .await;
         counts.map_err(|error| self.failed(error))
     }
