@@ -33,6 +33,7 @@ pub struct Watch {
     host: Option<Host>,
     run: Option<Run>,
     moments: Vec<Moment>,
+    begun: Option<Box<dyn FnOnce() + Send>>,
 }
 
 struct Run {
@@ -72,8 +73,18 @@ impl Watch {
         self
     }
 
+    /// Somebody is told, once, when all that a run needs is set up and it begins.
+    #[must_use]
+    pub fn begun(mut self, tell: impl FnOnce() + Send + 'static) -> Self {
+        self.begun = Some(Box::new(tell));
+        self
+    }
+
     /// A run begins; or another part of one, as of a search.
     pub(crate) fn begin(&mut self, outline: &Outline) {
+        if let Some(tell) = self.begun.take() {
+            tell();
+        }
         self.close_all();
         self.host.get_or_insert_with(Host::new);
         let began = self.run.as_ref().map_or(Duration::ZERO, |run| run.now);

@@ -31,7 +31,6 @@ fn compare(run: &Path, with: &Path, limits: &Path) -> (Option<i32>, String) {
         .arg(with)
         .arg("--baselines")
         .arg(limits)
-        .args(["--error-rate", "0.001"])
         .output()
         .unwrap();
     let said = [output.stdout, output.stderr].concat();

@@ -141,6 +141,22 @@ impl System {
         SystemBuilder::new().await.start().await
     }
 
+    /// With which a scenario of the load generator finds this system.
+    pub fn load_settings(&self) -> loadtest::Settings {
+        let targets = [
+            ("todo-api", self.todo_api.url("")),
+            ("chat-gateway", self.chat_gateway.url("")),
+            ("kafka", self.parts.backing.kafka.clone()),
+        ];
+        loadtest::Settings {
+            targets: targets
+                .map(|(name, address)| (name.to_owned(), address))
+                .into(),
+            values: [("topic_prefix".to_owned(), self.parts.prefix.clone())].into(),
+            ..loadtest::Settings::default()
+        }
+    }
+
     /// Registers a new account and signs in: the access token.
     ///
     /// # Panics

@@ -22,6 +22,8 @@ struct Question {
     what: String,
     detail: String,
     probability: f64,
+    /// What the probability would be if every value were above every earlier one.
+    least: f64,
 }
 
 /// Says where `later` is slower than `earlier`, or fails more, and that by more than
@@ -44,11 +46,18 @@ pub fn against(later: &Report, earlier: &Report, error_rate: f64) -> Result<Find
             return;
         }
         let probability = mann_whitney(&before, &after);
+        let ranks: Vec<f64> = (0_u32..)
+            .map(f64::from)
+            .take(before.len() + after.len())
+            .collect();
+        let (all_below, all_above) = ranks.split_at(before.len());
+        let least = mann_whitney(all_below, all_above);
         let detail = format!("× {:.3}", factor(&before, &after));
         questions.push(Question {
             what,
             detail,
             probability,
+            least,
         });
     };
     let some = |moment: &Moment, value: u64| (moment.answered > 0).then_some(value);
@@ -88,9 +97,20 @@ pub fn against(later: &Report, earlier: &Report, error_rate: f64) -> Result<Find
             row(moment, |step| step.p95)
         });
     }
+    // What no difference could answer is not asked: it would be said to hold.
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let bound = error_rate / (questions.len() + 1) as f64;
+    questions.retain(|question| {
+        let can_tell = question.least <= bound;
+        if !can_tell {
+            too_few.push(question.what.clone());
+        }
+        can_tell
+    });
     if questions.is_empty() {
         bail!(
-            "the runs are too short: {LEAST} times {BLOCK} moments with answers are needed after the warm-up"
+            "the runs are too short: {LEAST} times {BLOCK} moments with answers are needed after the warm-up, \
+             and more for an error rate of {error_rate}"
         );
     }
     questions.push(errors(later, earlier));
@@ -178,6 +198,7 @@ fn errors(later: &Report, earlier: &Report) -> Question {
             percent(earlier)
         ),
         probability: proportions(of(earlier), of(later)),
+        least: 0.0,
     }
 }
 

@@ -109,6 +109,14 @@ fn what_cannot_be_compared_is_said() {
     assert!(refused(|run| run.machine.cores += 1).contains("two machines"));
     assert!(refused(|run| run.scenario = Some("chat".to_owned())).contains("same load"));
     assert!(refused(|run| run.timeline.truncate(30)).contains("too short"));
+    // Nine values of each: no order of them is so rare by chance.
+    let [before, after] = [before, after].map(|mut run| {
+        run.timeline.truncate(50);
+        run
+    });
+    assert!(against_earlier(&after, &before, ERROR_RATE).is_ok());
+    let error = against_earlier(&after, &before, 1e-4).unwrap_err();
+    assert!(error.to_string().contains("too short"), "{error}");
 }
 
 #[test]
