@@ -101,10 +101,10 @@ bench-load: packages ## Measure the load generator beside wrk and hey, one core 
 	@$(patiently) $(CARGO) bench --quiet --package loadtest --bench load
 
 bench-events: release ## Measure relay and consumer against the same work without them: PAIRS=5
-	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench events
+	@$(target)/release/glasshouse backing --durable -- $(CARGO) bench --quiet --workspace --bench events
 
 bench-system: release ## Measure where the system breaks, and what an operation costs; FLAMES=folder keeps flame graphs
-	@$(target)/release/glasshouse backing -- $(CARGO) bench --quiet --workspace --bench system
+	@$(target)/release/glasshouse backing --durable -- $(CARGO) bench --quiet --workspace --bench system
 
 release: packages
 	@$(patiently) $(CARGO) build --release --workspace

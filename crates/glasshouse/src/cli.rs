@@ -89,6 +89,9 @@ enum Command {
     /// The command finds them in GLASSHOUSE_TEST_POSTGRES, GLASSHOUSE_TEST_REDIS and
     /// GLASSHOUSE_TEST_KAFKA; its exit code is passed on.
     Backing {
+        /// As `up` starts them: PostgreSQL waits for the disk, and vacuums; for measuring
+        #[arg(long)]
+        durable: bool,
         /// The command and its arguments
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -263,7 +266,9 @@ impl Cli {
                 tools::build(&tools, &names, &Progress::new()).await?;
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Backing { command } => Ok(exit_code(command::backing::run(&command).await?)),
+            Command::Backing { command, durable } => {
+                Ok(exit_code(command::backing::run(&command, durable).await?))
+            }
         }
     }
 }

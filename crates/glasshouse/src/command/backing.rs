@@ -20,15 +20,17 @@ pub const REDIS: &str = "GLASSHOUSE_TEST_REDIS";
 pub const KAFKA: &str = "GLASSHOUSE_TEST_KAFKA";
 
 /// Starts private backing services, runs `command` with their addresses in its
-/// environment, stops them, and returns how the command ended.
+/// environment, stops them, and returns how the command ended. Unless `durable`,
+/// PostgreSQL does without all that only matters for what is kept.
 ///
 /// # Errors
 /// When a backing service or the command cannot be started.
-pub async fn run(command: &[String]) -> Result<ExitStatus> {
+pub async fn run(command: &[String], durable: bool) -> Result<ExitStatus> {
     let (program, arguments) = command.split_first().context("no command to run")?;
     let note = Arc::new(|text: &str| output::aside(&format!("backing: {text}")));
     let mut options = Options::for_tests();
     options.note = note;
+    options.postgres.durable = durable;
     // Taken before anything starts: an interrupted start must clean up, too.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

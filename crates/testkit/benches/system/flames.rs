@@ -2,59 +2,58 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use inferno::flamegraph;
 use pprof::protos::{Message, Profile};
 use testkit::System;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
-use crate::telemetry::Telemetry;
 use crate::work::Work;
 
-/// Less than the run it is taken in.
-const SECONDS: u64 = 8;
+/// Of a profile.
+const TAKEN: Duration = Duration::from_secs(30);
+/// Of the run it is taken in.
+const RUN: Duration = Duration::from_secs(32);
 
-/// The service whose profile is taken in this run.
-pub fn wanted(work: &Work, telemetry: Telemetry) -> Option<&'static str> {
-    let service = match work.name {
-        "mixed" => "todo-api",
-        "chat fan-out" => "chat-gateway",
-        "events" => "event-worker",
-        _ => return None,
-    };
-    (telemetry == Telemetry::Full).then_some(service)
-}
+/// Characters of a function's name: with all its types, some have a thousand.
+const NAME: usize = 120;
 
-/// Takes a profile while the run goes on, and writes it to `FLAMES`, a folder, if
-/// that is set.
-pub fn take(system: &System, service: &'static str) -> JoinHandle<()> {
-    let of = match service {
-        "todo-api" => &system.todo_api,
-        "chat-gateway" => &system.chat_gateway,
-        _ => &system.event_worker,
+/// Draws what one service does in this work into `folder`; nothing, if another work
+/// shows that better.
+pub async fn draw(system: &System, work: &Work, rate: f64, folder: &Path) {
+    let (name, service) = match work.name {
+        "mixed" => ("todo-api", &system.todo_api),
+        "chat fan-out" => ("chat-gateway", &system.chat_gateway),
+        "events" => ("event-worker", &system.event_worker),
+        _ => return,
     };
-    let url = of.admin(&format!("/debug/pprof/profile?seconds={SECONDS}"));
-    let http = system.http.clone();
-    tokio::spawn(async move {
-        let Some(folder) = std::env::var_os("FLAMES") else {
-            return;
-        };
-        let answer = http.get(url).send().await.expect("the admin port");
+    let url = service.admin(&format!("/debug/pprof/profile?seconds={}", TAKEN.as_secs()));
+    let (tell, begun) = oneshot::channel();
+    let profile = async {
+        begun.await.expect("a run");
+        let answer = system.http.get(url).send().await.expect("the admin port");
         assert_eq!(answer.status(), 200, "the profile");
-        let bytes = answer.bytes().await.expect("the profile");
-        let profile = Profile::decode(bytes).expect("pprof's format");
-        let stacks = folded(&profile);
-        let mut options = flamegraph::Options::default();
-        options.title = format!("{service}: CPU, 99 samples a second, {SECONDS} s");
-        options.min_width = 0.3;
-        let mut svg = Vec::new();
-        let lines = stacks.iter().map(String::as_str);
-        flamegraph::from_lines(&mut options, lines, &mut svg).expect("a flame graph");
-        let path = Path::new(&folder).join(format!("flame-{service}.svg"));
-        std::fs::write(&path, svg).expect("the folder FLAMES");
-        let folded = Path::new(&folder).join(format!("flame-{service}.folded"));
-        std::fs::write(folded, stacks.join("\n")).expect("the folder FLAMES");
-    })
+        answer.bytes().await.expect("the profile")
+    };
+    let run = work.steady(system, rate, RUN, move || {
+        // Who no longer waits has said why.
+        let _ = tell.send(());
+    });
+    let (_, bytes) = tokio::join!(run, profile);
+    let stacks = folded(&Profile::decode(bytes).expect("pprof's format"));
+    let mut options = flamegraph::Options::default();
+    options.title = format!("{name}: CPU, 99 samples a second, {} s", TAKEN.as_secs());
+    options.min_width = 0.3;
+    let mut svg = Vec::new();
+    let lines = stacks.iter().map(String::as_str);
+    flamegraph::from_lines(&mut options, lines, &mut svg).expect("a flame graph");
+    let write = |ending: &str, what: &[u8]| {
+        let path = folder.join(format!("{name}.{ending}"));
+        std::fs::write(path, what).expect("the folder FLAMES");
+    };
+    write("svg", &svg);
+    write("folded", stacks.join("\n").as_bytes());
 }
 
 /// `outer;inner;innermost count`, as flame graphs are drawn from.
@@ -83,7 +82,9 @@ fn folded(profile: &Profile) -> Vec<String> {
         // The innermost comes first.
         let frames = sample.location_id.iter().rev();
         let frames = frames.filter_map(|id| locations.get(id)).flatten();
-        let stack: Vec<String> = frames.map(|name| name.replace(';', ":")).collect();
+        let stack: Vec<String> = frames
+            .map(|name| name.replace(';', ":").chars().take(NAME).collect())
+            .collect();
         let count = sample.value.first().copied().unwrap_or_default();
         *counts.entry(stack.join(";")).or_default() += count;
     }

@@ -12,17 +12,24 @@ mod telemetry;
 mod usage;
 mod work;
 
+use std::time::Duration;
+
 use telemetry::Telemetry;
 use testkit::System;
-use usage::Usage;
+use tokio::sync::oneshot;
+use usage::Services;
 use work::{WORK, Work};
+
+/// Of the run at half of the highest rate.
+const STEADY: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() {
     println!("{}\n", machine());
     println!(
         "highest rate at which under 1 % fail and 95 of 100 take under 250 ms (events: 1 s to their effect), tried in steps of {}; \
-         at half of it, latency from when a request was meant to go, and CPU for an operation\n",
+         at half of what full telemetry bears, latency from when a request was meant to go, and CPU for an operation, \
+         without what is set up before\n",
         work::FACTOR
     );
     println!(
@@ -34,14 +41,37 @@ async fn main() {
     let mut knees = [None; WORK.len()];
     for telemetry in [Telemetry::Full, Telemetry::Metrics, Telemetry::Off] {
         let system = telemetry.start().await;
-        let idle = Usage::resting(&system).await;
+        let services = Services::of(&system);
+        let idle = services.resting().await;
         for (work, knee) in WORK.iter().zip(&mut knees) {
-            let from = knee.map_or(work.from, |knee| knee / work::FACTOR);
+            let from = knee.map_or(work.from, |knee| knee / work::FACTOR.powi(2));
             let found = work.knee(&system, from).await;
-            row(&system, work, telemetry, found).await;
             *knee = knee.or(found);
+            match *knee {
+                Some(knee) => row(&system, work, telemetry, found, knee / 2.0).await,
+                None => println!(
+                    "| {} | {} | below {from} | | | | | | |",
+                    work.name,
+                    telemetry.name()
+                ),
+            }
         }
-        rests.push((telemetry, idle, Usage::of(&system)));
+        rests.push((telemetry, idle, services.usage()));
+        // After the memory was looked at: to name what it has seen, a service reads
+        // its own line tables.
+        if telemetry == Telemetry::Full
+            && let Some(folder) = std::env::var_os("FLAMES")
+        {
+            for (work, knee) in WORK.iter().zip(knees) {
+                flames::draw(
+                    &system,
+                    work,
+                    knee.unwrap_or(work.from) / 2.0,
+                    folder.as_ref(),
+                )
+                .await;
+            }
+        }
     }
     println!("\nresident memory in MB, at rest after the start, and after all of the above\n");
     println!("| telemetry | todo-api | chat-gateway | event-worker |\n|---|---|---|---|");
@@ -58,25 +88,14 @@ async fn main() {
     }
 }
 
-/// Half of the highest rate: the figures that people will have.
-async fn row(system: &System, work: &Work, telemetry: Telemetry, knee: Option<f64>) {
-    let Some(knee) = knee else {
-        println!(
-            "| {} | {} | below {} | | | | | | |",
-            work.name,
-            telemetry.name(),
-            work.from
-        );
-        return;
-    };
-    let rate = knee / 2.0;
-    let before = Usage::of(system);
-    let flames = flames::wanted(work, telemetry).map(|of| flames::take(system, of));
-    let report = work.steady(system, rate).await;
-    let after = Usage::of(system);
-    if let Some(flames) = flames {
-        flames.await.expect("the profile");
-    }
+/// At a rate that all bear: the figures that people will have.
+async fn row(system: &System, work: &Work, telemetry: Telemetry, highest: Option<f64>, rate: f64) {
+    let services = Services::of(system);
+    let (tell, before) = oneshot::channel();
+    // Nobody waits any more if the run broke, and that is told below.
+    let begun = move || drop(tell.send(services.usage()));
+    let report = work.steady(system, rate, STEADY, begun).await;
+    let (before, after) = (before.await.expect("a run"), services.usage());
     // What counts in the work's own terms: the effect of an event, the hearing of a
     // message.
     let step = report.steps.iter().find(|step| step.name == work.measured);
@@ -86,13 +105,17 @@ async fn row(system: &System, work: &Work, telemetry: Telemetry, knee: Option<f6
     let operations = report.intended as f64;
     let [todo_api, chat_gateway, event_worker] =
         [0, 1, 2].map(|n| (after.0[n].cpu - before.0[n].cpu) * 1e6 / operations);
-    let mark = if report.valid {
-        ""
-    } else {
-        " (the generator was late)"
+    let highest = highest.map_or("less".to_owned(), |highest| format!("{highest:.0}"));
+    let mark = match (
+        report.valid,
+        step.is_some_and(|step| step.failures.is_empty()),
+    ) {
+        (true, true) => "",
+        (true, false) => " (some failed)",
+        (false, _) => " (the generator was late)",
     };
     println!(
-        "| {} | {} | {knee:.0} | {rate:.0}{mark} | {:.1} | {:.1} | {todo_api:.0} | {chat_gateway:.0} | {event_worker:.0} |",
+        "| {} | {} | {highest} | {rate:.0}{mark} | {:.1} | {:.1} | {todo_api:.0} | {chat_gateway:.0} | {event_worker:.0} |",
         work.name,
         telemetry.name(),
         latency.p50 as f64 / 1e6,

@@ -7,12 +7,11 @@ use testkit::System;
 use tokio_util::sync::CancellationToken;
 
 /// Between the rates of a search.
-pub const FACTOR: f64 = 1.5;
+pub const FACTOR: f64 = 1.25;
 /// Rates of a search at most.
-const RATES: u32 = 12;
-/// Seconds of each rate, and of the run at half of the highest.
+const RATES: u32 = 16;
+/// How long each is tried.
 const EACH: &str = "3s";
-const STEADY: &str = "10s";
 
 pub struct Work {
     pub name: &'static str,
@@ -28,31 +27,31 @@ pub const WORK: [Work; 5] = [
         name: "create",
         scenario: include_str!("create.yaml"),
         measured: "create",
-        from: 200.0,
+        from: 500.0,
     },
     Work {
         name: "list",
         scenario: include_str!("list.yaml"),
         measured: "list",
-        from: 200.0,
+        from: 1000.0,
     },
     Work {
         name: "mixed",
         scenario: include_str!("mixed.yaml"),
         measured: "operation",
-        from: 30.0,
+        from: 100.0,
     },
     Work {
         name: "chat fan-out",
         scenario: include_str!("chat.yaml"),
         measured: "message",
-        from: 30.0,
+        from: 500.0,
     },
     Work {
         name: "events",
         scenario: include_str!("events.yaml"),
         measured: "publish.effect",
-        from: 30.0,
+        from: 200.0,
     },
 ];
 
@@ -62,39 +61,42 @@ impl Work {
         let to = from * FACTOR.powi(RATES.cast_signed() - 1);
         let search =
             format!("breakpoint: {{ from: {from}, to: {to}, factor: {FACTOR}, each: {EACH} }}");
-        let report = self.run(system, &search).await;
+        let report = self.run(system, &search, || {}).await;
         report.breakpoint.and_then(|search| search.knee)
     }
 
-    /// A run at one rate.
-    pub async fn steady(&self, system: &System, rate: f64) -> Report {
-        let phases = format!("phases: [{{ name: steady, rate: {rate}, duration: {STEADY} }}]");
-        self.run(system, &phases).await
+    /// A run at one rate. `begun` is called when everything for it is set up.
+    pub async fn steady(
+        &self,
+        system: &System,
+        rate: f64,
+        duration: Duration,
+        begun: impl FnOnce() + Send + 'static,
+    ) -> Report {
+        let seconds = duration.as_secs();
+        let phases = format!("phases: [{{ name: steady, rate: {rate}, duration: {seconds}s }}]");
+        self.run(system, &phases, begun).await
     }
 
-    async fn run(&self, system: &System, when: &str) -> Report {
+    async fn run(
+        &self,
+        system: &System,
+        when: &str,
+        begun: impl FnOnce() + Send + 'static,
+    ) -> Report {
         let text = format!(
             "{}{when}\nconnections: 64\nmax_lateness: 50ms\n",
             self.scenario
         );
         let scenario = Scenario::parse(&text, self.name).unwrap_or_else(|error| panic!("{error}"));
-        let targets = [
-            ("todo-api", system.todo_api.url("")),
-            ("chat-gateway", system.chat_gateway.url("")),
-            ("kafka", system.parts.backing.kafka.clone()),
-        ];
         let settings = Settings {
-            targets: targets
-                .map(|(name, address)| (name.to_owned(), address))
-                .into(),
-            values: [("topic_prefix".to_owned(), system.parts.prefix.clone())].into(),
             traces: None,
-            ..Settings::default()
+            ..system.load_settings()
         };
         // What the run before has left in queues is not this one's.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (stop, mut watch) = (CancellationToken::new(), Watch::quiet());
-        run_scenario(&scenario, &settings, stop, &mut watch)
+        let mut watch = Watch::quiet().begun(begun);
+        run_scenario(&scenario, &settings, CancellationToken::new(), &mut watch)
             .await
             .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
