@@ -101,7 +101,7 @@ impl Context {
         lost.map_or(Duration::ZERO, |lost| lost.elapsed())
     }
 
-    fn is_outside(&self, lost: bool) {
+    fn put_outside(&self, lost: bool) {
         let mut since = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         *since = lost.then(Instant::now);
     }
@@ -352,7 +352,7 @@ impl ConsumerContext for Context {
                     self.group.reached(SUBSCRIBED_TOPIC);
                     self.assign(*key);
                 }
-                self.is_outside(false);
+                self.put_outside(false);
                 self.group.totals.assigned.increment(1);
                 ("assign", keys)
             }
@@ -365,7 +365,7 @@ impl ConsumerContext for Context {
                     false => self.group.totals.revoked.increment(1),
                 }
                 self.release(&keys, lost);
-                self.is_outside(lost);
+                self.put_outside(lost);
                 (kind, keys)
             }
             Rebalance::Error(error) => {
