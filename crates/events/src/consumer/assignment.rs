@@ -101,7 +101,8 @@ impl Context {
         lost.map_or(Duration::ZERO, |lost| lost.elapsed())
     }
 
-    fn put_outside(&self, lost: bool) {
+    /// Says that the group has put this member out, or has let it in.
+    pub fn put_outside(&self, lost: bool) {
         let mut since = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         *since = lost.then(Instant::now);
     }

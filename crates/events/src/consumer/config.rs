@@ -29,6 +29,10 @@ pub struct Settings {
     /// How long the member may stay away from its group's callbacks. No work is
     /// done there, so no handler ever takes from it.
     pub max_poll_interval: Duration,
+    /// How long a member that was put out of its group may take to be in again. It
+    /// joins by itself, within seconds of the coordinator's answering; librdkafka
+    /// 2.12 was seen never to, and another member takes its place then.
+    pub rejoin: Duration,
 }
 
 impl Settings {
@@ -42,6 +46,7 @@ impl Settings {
             budget: Budget::default(),
             drain: Duration::from_secs(10),
             max_poll_interval: Duration::from_secs(300),
+            rejoin: Duration::from_secs(30),
         }
     }
 

@@ -15,9 +15,6 @@ use crate::client::error_type;
 
 const POLL: Duration = Duration::from_millis(100);
 const STORE_INTERVAL: Duration = Duration::from_millis(500);
-/// A member that was put out of its group joins again by itself, within seconds of
-/// the coordinator's answering. librdkafka 2.12 was seen never to.
-const REJOIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a member has left.
 pub(super) enum Parting {
@@ -27,13 +24,16 @@ pub(super) enum Parting {
     Stuck,
 }
 
-/// Makes the client and subscribes. No broker need be there yet.
+/// Makes the client and subscribes. No broker need be there yet. A member that
+/// comes in the place of one that was put out is out itself until it is let in.
 pub(super) fn join<E: Effects>(
     group: &Arc<Group>,
     worker: Arc<Worker<E>>,
+    replaces: bool,
 ) -> Result<Arc<Client>, KafkaError> {
     let start = move |assigned| partition::start(worker.clone(), assigned);
     let context = Context::new(group.clone(), start);
+    context.put_outside(replaces);
     let names: Vec<String> = group
         .settings
         .topics
@@ -66,7 +66,7 @@ pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<Partin
         if context.broken.is_cancelled() {
             result = Err(ConsumerError::Broken("a partition's task panicked"));
         }
-        if context.outside() > REJOIN_PATIENCE {
+        if context.outside() > context.group.settings.rejoin {
             parting = Parting::Stuck;
             break;
         }

@@ -20,6 +20,7 @@ mod effect;
 mod envelope;
 mod group;
 mod handler;
+mod job;
 mod lag;
 mod membership;
 mod offsets;
@@ -119,10 +120,12 @@ pub async fn run_with<E: Effects>(
         group: group.clone(),
         effects,
     });
+    let mut replaces = false;
     loop {
-        match member(&group, worker.clone(), stop.clone()).await? {
+        match member(&group, worker.clone(), replaces, stop.clone()).await? {
             Parting::Asked => return Ok(()),
             Parting::Stuck => {
+                replaces = true;
                 group.count_error("group");
                 tracing::warn!(consumer_group = group.settings.group, "consumer_replaced");
             }
@@ -134,9 +137,10 @@ pub async fn run_with<E: Effects>(
 async fn member<E: Effects>(
     group: &Arc<Group>,
     worker: Arc<Worker<E>>,
+    replaces: bool,
     stop: CancellationToken,
 ) -> Result<Parting, ConsumerError> {
-    let consumer = membership::join(group, worker)?;
+    let consumer = membership::join(group, worker, replaces)?;
 
     let (result, ended) = oneshot::channel();
     let (farewell, gone) = oneshot::channel::<()>();

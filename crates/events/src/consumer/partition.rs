@@ -14,8 +14,9 @@ use telemetry::Span;
 
 use super::assignment::{Assigned, Task};
 use super::group::Group;
+use super::job::{Alone, Batch, Ended, Job};
 use super::waiting::{KeyHash, Waiting};
-use super::work::{Alone, Batch, Desk, Ended, Job};
+use super::work::Desk;
 use super::{Effect, Effects, Envelope, Malformed, Outcome};
 
 /// The most bytes in one transaction.
@@ -227,7 +228,7 @@ impl<'a> Hands<'a> {
             self.bytes -= bytes;
         }
         for alone in &left {
-            self.waiting.hold(alone.key());
+            self.waiting.hold(alone.key);
         }
         left.into_iter().map(Job::Alone).collect()
     }

@@ -2,7 +2,6 @@
 //! itself and its events one by one, so that a bad event costs its neighbours
 //! nothing and a waiting one holds up its own key alone.
 
-use std::collections::HashMap;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,80 +13,15 @@ use telemetry::{Context, Span};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::assignment::Assigned;
+use super::job::{Alone, Batch, Ended, Job, by_key};
 use super::pace::Pace;
-use super::partition::{Item, Taken, Worker};
+use super::partition::{Taken, Worker};
 use super::retry::{Failures, Next, Verdict};
 use super::settle::{self, Settlement};
-use super::waiting::KeyHash;
 use super::{Effect, Effects, Envelope, Failure, HandlerError, Malformed, dead_letter};
 use crate::backoff::Backoff;
 use crate::cloudevents;
 use crate::metrics::ConsumerSeries;
-
-/// What one piece of work is about.
-pub(super) enum Job<'a> {
-    /// Of any keys, in order.
-    Batch(Batch<'a>),
-    /// Of one key, after a failure.
-    Alone(Alone<'a>),
-}
-
-/// What is to be applied at once.
-pub(super) struct Batch<'a> {
-    /// Key and bytes of each event.
-    keys: Vec<(KeyHash, usize)>,
-    events: Vec<Taken<'a>>,
-    refused: Vec<(KeyHash, BorrowedMessage<'a>, Malformed)>,
-}
-
-impl<'a> Batch<'a> {
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            keys: Vec::with_capacity(capacity),
-            events: Vec::with_capacity(capacity),
-            refused: Vec::new(),
-        }
-    }
-
-    pub fn add(&mut self, key: KeyHash, item: Item<'a>) {
-        match item {
-            Item::Event(taken) => {
-                self.keys.push((key, taken.envelope.body().len()));
-                self.events.push(taken);
-            }
-            Item::Refused(message, malformed) => self.refused.push((key, message, malformed)),
-        }
-    }
-
-    pub fn keys(&self) -> Vec<KeyHash> {
-        let events = self.keys.iter().map(|(key, _)| *key);
-        let refused = self.refused.iter().map(|(key, ..)| *key);
-        events.chain(refused).collect()
-    }
-}
-
-/// The events of one key, out of a batch that failed.
-pub(super) struct Alone<'a> {
-    key: KeyHash,
-    events: Vec<Taken<'a>>,
-}
-
-impl Alone<'_> {
-    pub fn key(&self) -> KeyHash {
-        self.key
-    }
-}
-
-/// A piece of work that ended.
-#[derive(Default)]
-pub(super) struct Ended<'a> {
-    /// Whether it held one of the partition's slots.
-    pub was_batch: bool,
-    /// Key and bytes of each message that needs no more work here.
-    pub done: Vec<(KeyHash, usize)>,
-    /// What is to be done key by key.
-    pub left: Vec<Alone<'a>>,
-}
 
 /// The partition is to be let go, and what was in hand is not done.
 struct Abandoned;
@@ -177,7 +111,7 @@ impl<'a, E: Effects> Desk<'a, E> {
             ..Ended::default()
         };
         let Batch {
-            keys,
+            keyed,
             mut events,
             refused,
         } = batch;
@@ -212,10 +146,10 @@ impl<'a, E: Effects> Desk<'a, E> {
                 for (taken, effect) in events.iter_mut().zip(effects) {
                     settlement.tell(&self.worker.effects, taken, effect).await;
                 }
-                ended.done = keys;
+                ended.done = keyed;
             }
             Err(()) => {
-                let events = keys.into_iter().zip(events);
+                let events = keyed.into_iter().zip(events);
                 ended.left = by_key(events.map(|((key, _), taken)| (key, taken)));
             }
         }
@@ -388,23 +322,6 @@ impl<'a, E: Effects> Desk<'a, E> {
         let stop = &self.assigned.stop;
         stop.run_until_cancelled(work).await.ok_or(Abandoned)
     }
-}
-
-/// In the order of their first events; that of each key is kept.
-fn by_key<'a>(events: impl Iterator<Item = (KeyHash, Taken<'a>)>) -> Vec<Alone<'a>> {
-    let mut keys: HashMap<KeyHash, usize> = HashMap::new();
-    let mut parts: Vec<Alone<'a>> = Vec::new();
-    for (key, taken) in events {
-        let place = *keys.entry(key).or_insert_with(|| {
-            parts.push(Alone {
-                key,
-                events: Vec::new(),
-            });
-            parts.len() - 1
-        });
-        parts[place].events.push(taken);
-    }
-    parts
 }
 
 /// Shows in the gauge that the partition waits for a dependency, however many

@@ -3,6 +3,7 @@
 
 mod consumer;
 mod lag;
+mod membership;
 mod observed;
 mod redrive;
 mod relay;

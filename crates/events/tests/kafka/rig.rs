@@ -65,8 +65,12 @@ impl Member {
 
 impl Rig {
     pub(crate) async fn new() -> Self {
+        Self::on(Backing::shared().await).await
+    }
+
+    /// On backing services of the test's own.
+    pub(crate) async fn on(backing: Backing) -> Self {
         observed::start();
-        let backing = Backing::shared().await;
         let prefix = unique("c").replace('_', "") + ".";
         topics::create_topics(&backing.kafka, &prefix)
             .await
