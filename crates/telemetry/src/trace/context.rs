@@ -184,7 +184,8 @@ fn from_hex(text: &str, digits: usize) -> Option<u128> {
     })
 }
 
-fn to_hex(bytes: &[u8], text: &mut [u8]) {
+/// Writes `bytes` as lower-case hexadecimal digits, two for each.
+pub(crate) fn to_hex(bytes: &[u8], text: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (byte, two) in bytes.iter().zip(text.chunks_exact_mut(2)) {
         two[0] = DIGITS[usize::from(byte >> 4)];
