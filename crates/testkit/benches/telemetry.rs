@@ -3,7 +3,9 @@
 //!
 //! The figure is the operating system's account of the service's threads
 //! (`/proc/<pid>/task/*/schedstat`), so neither the client's nor the trace
-//! receiver's work is in it, though they share the cores.
+//! receiver's work is in it, though they share the cores. It is taken from the
+//! beginning of a run to the beginning of the service's next: what it sends and
+//! counts after its answers, while the other has its turn, is part of them.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -14,8 +16,13 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
+use axum::body::Body;
+use futures_util::StreamExt as _;
+use futures_util::future::ready;
 use serde_json::json;
 use testkit::{Database, Service, SystemBuilder, Who, median};
+use tokio::net::TcpListener;
 
 const CONNECTIONS: usize = 32;
 
@@ -40,7 +47,10 @@ async fn main() {
     let who = parts.keys.user();
     // A machine that is short of time is measured too: nothing is shed.
     let todo_api = || parts.todo_api().env("OVERLOAD_WAIT_SECONDS", "30");
-    let full = todo_api().start().await;
+    let full = todo_api()
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver().await)
+        .start()
+        .await;
     let other = Database::create(&parts.backing, "todo-api").await;
     let off = todo_api()
         .env("DATABASE_URL", &other.url)
@@ -70,20 +80,25 @@ async fn main() {
         for service in [&off, &full] {
             run(service, &who, load, requests).await;
         }
-        let (mut with, mut without, mut differences, mut ratios) = (vec![], vec![], vec![], vec![]);
-        for pair in 0..pairs {
-            let (a, b) = if pair % 2 == 0 {
-                let off = run(&off, &who, load, requests).await;
-                (off, run(&full, &who, load, requests).await)
-            } else {
-                let full = run(&full, &who, load, requests).await;
-                (run(&off, &who, load, requests).await, full)
-            };
-            without.push(a);
-            with.push(b);
-            differences.push(b - a);
-            ratios.push(b / a);
+        let mut spent = [vec![], vec![]];
+        let mut before = [cpu(&off), cpu(&full)];
+        // The last pair only ends the account of the one before it.
+        for pair in 0..=pairs {
+            for turn in 0..2 {
+                let side = (pair + turn) % 2;
+                let service = [&off, &full][side];
+                let now = cpu(service);
+                if pair > 0 {
+                    spent[side].push((now - before[side]) / requests as f64);
+                }
+                before[side] = now;
+                run(service, &who, load, requests).await;
+            }
         }
+        let [mut without, mut with] = spent;
+        let both = || without.iter().zip(&with);
+        let mut differences: Vec<f64> = both().map(|(off, full)| full - off).collect();
+        let mut ratios: Vec<f64> = both().map(|(off, full)| full / off).collect();
         println!(
             "{name:<8} {:>10.1} {:>10.1} {:>12.1} {:>8.3}",
             median(&mut without),
@@ -93,6 +108,17 @@ async fn main() {
         );
     }
     complete(&full).await;
+}
+
+/// Takes whatever is exported and keeps nothing: what a receiver does with it is its
+/// own cost, and one that decodes on these cores takes their caches from the service.
+async fn receiver() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let take = |body: Body| body.into_data_stream().for_each(|_| ready(()));
+    let router = Router::new().fallback(take);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
 }
 
 /// Telemetry that was dropped cost nothing: a run with any is no result.
@@ -109,8 +135,8 @@ async fn complete(full: &Service) {
     }
 }
 
-/// Sends the requests; returns the service's CPU microseconds for each.
-async fn run(service: &Service, who: &Who, load: Load, requests: usize) -> f64 {
+/// Sends the requests.
+async fn run(service: &Service, who: &Who, load: Load, requests: usize) {
     let http = reqwest::Client::builder()
         .pool_max_idle_per_host(CONNECTIONS)
         .build()
@@ -133,7 +159,6 @@ async fn run(service: &Service, who: &Who, load: Load, requests: usize) -> f64 {
     };
     let id = create(http.clone(), tasks.clone(), who.token.clone()).await;
     let next = Arc::new(AtomicUsize::new(0));
-    let before = cpu(service);
     let workers: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
             let (http, next, token) = (http.clone(), Arc::clone(&next), who.token.clone());
@@ -161,7 +186,6 @@ async fn run(service: &Service, who: &Who, load: Load, requests: usize) -> f64 {
     for worker in workers {
         worker.await.expect("a connection");
     }
-    (cpu(service) - before) / requests as f64
 }
 
 async fn read(http: &reqwest::Client, url: &str, token: &str) {
