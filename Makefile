@@ -24,7 +24,7 @@ demo: services ## Install what is missing, build, start everything, make the jou
 
 # Tests mostly wait, for services to start and for time to pass: three for each core.
 test: packages ## Install what is missing, build, run every test against real backing services
-	@$(patiently) $(CARGO) build --workspace --all-targets
+	@$(patiently) $(CARGO) test --workspace --no-run
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3))} $(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
 
 test-alerts: packages ## Test when each alert fires, clears and stays silent, and who is told of it

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 command -v npm >/dev/null || ../../native/packages.sh --install nodejs npm
-npm ci --silent --no-audit --no-fund
+npm ci --no-audit --no-fund --loglevel=error >/dev/null
 made=node_modules/.dashboards.ts
 trap 'rm -f "$made"' EXIT
 node types.mjs ../../../dashboards "$made"

@@ -14,7 +14,7 @@ export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
 if ! [[ -x $CHROMIUM ]]; then
   "$project/infra/native/patiently.sh" "$project/infra/native/packages.sh" --install chromium >/dev/null
 fi
-[[ -d $here/node_modules ]] || npm --prefix "$here" ci --no-audit --no-fund --silent
+[[ -d $here/node_modules ]] || npm --prefix "$here" ci --no-audit --no-fund --loglevel=error >/dev/null
 
 home=$(mktemp -d)
 trap '"$glasshouse" --home "$home" down >/dev/null; rm -rf "$home"' EXIT
