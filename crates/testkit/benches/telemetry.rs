@@ -51,6 +51,7 @@ async fn main() {
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver().await)
         .start()
         .await;
+    full.discard_output();
     let other = Database::create(&parts.backing, "todo-api").await;
     let off = todo_api()
         .env("DATABASE_URL", &other.url)
@@ -111,7 +112,8 @@ async fn main() {
 }
 
 /// Takes whatever is exported and keeps nothing: what a receiver does with it is its
-/// own cost, and one that decodes on these cores takes their caches from the service.
+/// own cost, and one that decodes on these cores takes their caches from the
+/// service.
 async fn receiver() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");

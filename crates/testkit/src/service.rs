@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::{Samples, eventually};
@@ -238,6 +238,12 @@ impl Service {
         self.lines.all()
     }
 
+    /// From the next line on, standard output is read and thrown away: a benchmark
+    /// measures the service, and not who keeps its lines.
+    pub fn discard_output(&self) {
+        self.lines.lock().discards = true;
+    }
+
     /// Every line of standard error so far.
     pub fn errors(&self) -> Vec<String> {
         self.errors.all()
@@ -275,32 +281,51 @@ impl Service {
     }
 }
 
+#[derive(Default)]
+struct Collected {
+    lines: Vec<String>,
+    /// What comes now is thrown away.
+    discards: bool,
+    closed: bool,
+}
+
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<(Vec<String>, bool)>>);
+struct Lines(Arc<Mutex<Collected>>);
 
 impl Lines {
     fn collect(&self, stream: Option<impl AsyncRead + Unpin + Send + 'static>) {
         let collected = self.clone();
         tokio::spawn(async move {
             if let Some(stream) = stream {
-                let mut lines = BufReader::new(stream).lines();
-                while let Ok(Some(line)) = lines.next_line().await {
-                    collected.lock().0.push(line);
-                }
+                let mut stream = BufReader::new(stream);
+                collected.read(&mut stream).await;
+                // It ends with the service.
+                let _ = tokio::io::copy_buf(&mut stream, &mut tokio::io::sink()).await;
             }
-            collected.lock().1 = true;
+            collected.lock().closed = true;
         });
     }
 
+    async fn read(&self, stream: &mut (impl AsyncBufRead + Unpin)) {
+        let mut lines = stream.lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let mut collected = self.lock();
+            collected.lines.push(line);
+            if collected.discards {
+                return;
+            }
+        }
+    }
+
     fn all(&self) -> Vec<String> {
-        self.lock().0.clone()
+        self.lock().lines.clone()
     }
 
     fn closed(&self) -> bool {
-        self.lock().1
+        self.lock().closed
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Vec<String>, bool)> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
 //! Being a member of the group: the client, and the thread that attends to it.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
@@ -13,7 +14,9 @@ use super::partition::{self, Worker};
 use super::{ConsumerError, Effects};
 use crate::client::error_type;
 
-const POLL: Duration = Duration::from_millis(100);
+/// Between two looks for something to call back. librdkafka would itself wait for it,
+/// but by the wall clock: if that is set back, for as much longer.
+const LOOK: Duration = Duration::from_millis(20);
 const STORE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Why a member has left.
@@ -54,8 +57,11 @@ pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<Partin
     let mut next_store = Instant::now() + STORE_INTERVAL;
     let (mut result, mut parting) = (Ok(()), Parting::Asked);
     while !stop.is_cancelled() && result.is_ok() {
-        result = match client.poll(POLL) {
-            None => Ok(()),
+        result = match client.poll(Duration::ZERO) {
+            None => {
+                thread::park_timeout(LOOK);
+                Ok(())
+            }
             // It would be processed out of order, or not at all. Ending the
             // process reads it again, from the committed position.
             Some(Ok(_)) => Err(ConsumerError::Broken(

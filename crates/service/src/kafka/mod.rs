@@ -1,36 +1,31 @@
 //! Whether the brokers answer, and what they know about a topic. One client,
 //! on a thread of its own, since librdkafka's metadata request blocks.
 
+mod client;
+mod worker;
+
 use std::{
-    sync::{Arc, mpsc},
-    thread,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use rdkafka::{
-    ClientConfig, ClientContext,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-    metadata::{Metadata, MetadataTopic},
-    producer::{BaseProducer, Producer, ProducerContext},
-};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
-const TIMEOUT: Duration = Duration::from_millis(900);
-/// Between two looks for a new client's first answer.
-const LOOK: Duration = Duration::from_millis(2);
+use worker::Worker;
+
+/// A question takes no longer than [`client::TIMEOUT`] by the wall clock. If that is
+/// set back meanwhile, librdkafka goes on waiting until it is there again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the brokers for metadata. Cheap to clone.
 #[derive(Clone)]
 pub struct KafkaProbe {
-    requests: mpsc::Sender<Request>,
+    worker: Arc<Mutex<Worker>>,
+    start: Arc<dyn Fn() -> Worker + Send + Sync>,
+    /// A worker that is at one question for longer is given up.
+    patience: Duration,
     prefix: Arc<str>,
-}
-
-struct Request {
-    question: Question,
-    answer: oneshot::Sender<Result<Cluster, String>>,
 }
 
 enum Question {
@@ -84,26 +79,22 @@ pub struct Partition {
 
 impl KafkaProbe {
     pub(crate) fn start(brokers: &str, prefix: &str) -> Self {
-        let (requests, inbox) = mpsc::channel::<Request>();
         let brokers = brokers.to_owned();
-        let work = move || {
-            let mut client = None;
-            // Ends when the last probe is dropped.
-            while let Ok(request) = inbox.recv() {
-                let answer = ask(&mut client, &brokers, &request.question);
-                // Whoever asked may have given up.
-                let _ = request.answer.send(answer);
-            }
-        };
-        if let Err(error) = thread::Builder::new()
-            .name("kafka-probe".to_owned())
-            .spawn(work)
-        {
-            // Every question is then answered with "the probe is not running".
-            tracing::error!(error = %error, "kafka_probe_failed");
-        }
+        Self::with(prefix, PATIENCE, move || {
+            let (brokers, mut client) = (brokers.clone(), None);
+            Worker::start(move |question| client::ask(&mut client, &brokers, question))
+        })
+    }
+
+    fn with(
+        prefix: &str,
+        patience: Duration,
+        start: impl Fn() -> Worker + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            requests,
+            worker: Arc::new(Mutex::new(start())),
+            start: Arc::new(start),
+            patience,
             prefix: prefix.into(),
         }
     }
@@ -131,78 +122,17 @@ impl KafkaProbe {
     }
 
     async fn request(&self, question: Question) -> Result<Cluster, String> {
-        let (answer, reply) = oneshot::channel();
-        let gone = "the probe is not running";
-        self.requests
-            .send(Request { question, answer })
-            .map_err(|_| gone)?;
-        reply.await.map_err(|_| gone)?
-    }
-}
-
-fn ask(
-    client: &mut Option<BaseProducer<Quiet>>,
-    brokers: &str,
-    question: &Question,
-) -> Result<Cluster, String> {
-    let (client, is_new) = match client {
-        Some(client) => (client, false),
-        None => {
-            let new = connect(brokers).map_err(|error| error.to_string())?;
-            (client.insert(new), true)
-        }
-    };
-    // Serves librdkafka's log and error queue, which would grow otherwise.
-    client.poll(Duration::ZERO);
-    if is_new && matches!(question, Question::Reached) {
-        return first_answer(client);
-    }
-    // All topics, always: asking for one by name may create it.
-    let metadata = client
-        .client()
-        .fetch_metadata(None, TIMEOUT)
-        .map_err(|error| describe(&error))?;
-    Ok(Cluster::new(&metadata, question))
-}
-
-/// Whether a new client is answered. It asks for the brokers by itself, and then
-/// drops the connection it had to one of `bootstrap.servers` for one of its own to
-/// each broker: what we ask is lost with the first, and repeated on the second,
-/// which doubles the time until a service is ready.
-fn first_answer(client: &BaseProducer<Quiet>) -> Result<Cluster, String> {
-    let began = Instant::now();
-    // Without a question it would not connect.
-    let _ = client.client().fetch_metadata(None, LOOK);
-    while began.elapsed() < TIMEOUT {
-        if client.client().fetch_cluster_id(LOOK).is_some() {
-            return Ok(Cluster::default());
-        }
-    }
-    Err(describe(&KafkaError::MetadataFetch(
-        RDKafkaErrorCode::AllBrokersDown,
-    )))
-}
-
-fn connect(brokers: &str) -> Result<BaseProducer<Quiet>, KafkaError> {
-    ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("client.id", "glasshouse-probe")
-        .set("allow.auto.create.topics", "false")
-        .set("reconnect.backoff.ms", "50")
-        .set("reconnect.backoff.max.ms", "500")
-        .set("socket.connection.setup.timeout.ms", "1000")
-        .set("socket.nagle.disable", "true")
-        .set("topic.metadata.refresh.interval.ms", "-1")
-        .create_with_context(Quiet)
-}
-
-fn describe(error: &KafkaError) -> String {
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
-            "no broker answers".to_owned()
-        }
-        Some(code) => code.to_string(),
-        None => error.to_string(),
+        let answer = {
+            let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+            if worker.is_stuck(self.patience) {
+                tracing::warn!("kafka_probe_replaced");
+                *worker = (self.start)();
+            }
+            worker.ask(question)
+        };
+        answer
+            .await
+            .unwrap_or_else(|_| Err("the probe is not running".to_owned()))
     }
 }
 
@@ -238,29 +168,35 @@ impl Topic {
     }
 }
 
-/// Keeps librdkafka's complaints about absent brokers out of the log: the check
-/// reports them once.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, detail = message, "kafka_probe");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(error = %error, detail = reason, "kafka_probe");
-    }
-}
-
-impl ProducerContext for Quiet {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, _: &rdkafka::message::DeliveryResult<'_>, (): ()) {}
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+
+    /// Nothing else makes librdkafka wait for longer than it was told to than a
+    /// clock that is set back.
+    #[tokio::test]
+    async fn a_worker_that_does_not_come_back_is_replaced() {
+        let patience = Duration::from_millis(50);
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(Some(held));
+        let probe = KafkaProbe::with("", patience, move || {
+            let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Worker::start(move |_| {
+                // Only the first has something to wait for.
+                let _ = held.as_ref().map(mpsc::Receiver::recv);
+                Ok(Cluster::default())
+            })
+        });
+        let first = tokio::time::timeout(patience, probe.reached()).await;
+        assert!(first.is_err(), "it is held");
+        while tokio::time::timeout(patience, probe.reached())
+            .await
+            .is_err()
+        {}
+        drop(release);
+    }
 
     #[tokio::test]
     async fn an_absent_broker_is_an_error_and_not_a_wait() {
