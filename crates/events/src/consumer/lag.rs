@@ -16,6 +16,9 @@ use crate::topics::Topic;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
+/// All partitions together take no longer. librdkafka keeps to [`PATIENCE`] by the
+/// wall clock, which may be set back meanwhile.
+const ALTOGETHER: Duration = Duration::from_secs(20);
 /// Lags from which on there is a log line.
 const HIGH_MESSAGES: i64 = 1000;
 const HIGH_SECONDS: f64 = 60.0;
@@ -49,13 +52,17 @@ pub(super) async fn watch(group: &Arc<Group>, client: Weak<Client>) {
                 .upgrade()
                 .map_or_else(|| Ok(Vec::new()), |client| ask(&client))
         });
-        let lags = match asked.await {
-            Ok(Ok(lags)) => lags,
-            Ok(Err(error)) => {
+        let lags = match tokio::time::timeout(ALTOGETHER, asked).await {
+            Ok(Ok(Ok(lags))) => lags,
+            Ok(Ok(Err(error))) => {
                 group.lost("kafka", &error.to_string());
                 continue;
             }
-            Err(panic) => {
+            Err(_) => {
+                group.lost("kafka", "no answer in time");
+                continue;
+            }
+            Ok(Err(panic)) => {
                 tracing::error!(error = %panic, "lag_not_measured");
                 continue;
             }
