@@ -155,7 +155,10 @@ impl Injector {
                 Ok(came)
             }
             Fault::Storm(workers, lasts) => storm::rage(world, *workers, *lasts, seed).await,
-            Fault::Redrive(topic) => redrive::die_and_finish(world, *topic).await,
+            Fault::Redrive(topic) => {
+                let sent = lock(&self.poisoned).iter().any(|it| it.topic == *topic);
+                redrive::die_and_finish(world, *topic, sent).await
+            }
             Fault::ClockJump(seconds, lasts) => clock::jump(world, *seconds, *lasts).await,
         }
     }

@@ -16,22 +16,31 @@ use crate::world::World;
 /// Whoever sends them back hears from the broker this much later, so that there
 /// is a middle to die in.
 const LATE: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends back all dead letters of a topic: one process begins and is killed as
 /// soon as the first letter is deleted, another does it all. They were poisoned,
-/// so they die again.
-pub async fn die_and_finish(world: &World, topic: Topic) -> Result<Came> {
+/// so they die again. Poison that was `sent` may still be on its way to its death,
+/// and is waited for.
+pub async fn die_and_finish(world: &World, topic: Topic, sent: bool) -> Result<Came> {
     let name = format!("{}.dlq", world.topic(topic));
     let brokers = world.ground.backing.kafka.brokers();
     let client: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &brokers)
         .create()?;
     let client = Arc::new(client);
-    let before = ends(&client, &name).await?;
-    if before.0 == before.1 {
-        return Ok(Came::Done("there were no dead letters".to_owned()));
-    }
+    let deadline = Instant::now() + PATIENCE;
+    let before = loop {
+        let before = ends(&client, &name).await?;
+        if before.0 < before.1 {
+            break before;
+        }
+        if !sent || Instant::now() > deadline {
+            return Ok(Came::Done("there were no dead letters".to_owned()));
+        }
+        tokio::time::sleep(LOOK).await;
+    };
     let proxy = world
         .ground
         .proxy(Link::new(Service::TodoApi, Store::Kafka));
@@ -42,7 +51,7 @@ pub async fn die_and_finish(world: &World, topic: Topic) -> Result<Came> {
         && ends(&client, &name).await?.0 == before.0
         && Instant::now() < deadline
     {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(LOOK).await;
     }
     first.kill().await?;
     proxy.restore();

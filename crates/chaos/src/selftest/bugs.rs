@@ -101,7 +101,8 @@ impl Trouble {
                     ms(2500),
                     Kill(service(WORKER)),
                 );
-                3
+                // Some of them come between two transactions.
+                6
             ],
             Self::WorkerDiesWaiting => twice(Step::two(
                 HalfOpen(WORKER_DATABASE, ms(4000)),
