@@ -14,8 +14,9 @@ use crate::fault::{Link, Service, Store, Topic};
 use crate::world::World;
 
 /// Whoever sends them back hears from the broker this much later, so that there
-/// is a middle to die in.
-const LATE: Duration = Duration::from_millis(200);
+/// is a middle to die in. It asks many things before it deletes any: with
+/// much more, nothing is deleted within [`PATIENCE`].
+const LATE: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -101,8 +101,7 @@ impl Trouble {
                     ms(2500),
                     Kill(service(WORKER)),
                 );
-                // Some of them come between two transactions.
-                6
+                3
             ],
             Self::WorkerDiesWaiting => twice(Step::two(
                 HalfOpen(WORKER_DATABASE, ms(4000)),

@@ -17,8 +17,8 @@ use crate::report;
 use crate::run::{self, Outcome, Plan};
 use crate::world::Ground;
 
-/// Acknowledged writes of a run.
-const WRITES: u64 = 300;
+/// Acknowledged writes of a run: so many that whoever is killed is at work.
+const WRITES: u64 = 900;
 /// A system with a bug may never come to rest.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -62,7 +62,7 @@ fn plan(job: Job, seed: u64) -> Plan {
     Plan {
         name: job.map_or("none", |bug| bug.name).to_owned(),
         seed,
-        writes: if job.is_some() { WRITES } else { WRITES * 6 },
+        writes: if job.is_some() { WRITES } else { WRITES * 2 },
         steps,
         patience: PATIENCE,
         planted: job.map(|bug| bug.name.to_owned()),
