@@ -141,7 +141,8 @@ pub const BUGS: &[Bug] = &[
         "commit_is_not_on_disk",
         "a commit is acknowledged before it is on disk",
         Trouble::DatabaseDies,
-        "kept",
+        // Of which service, the death of the database decides.
+        "balance",
     ),
     bug(
         "condition_after_write",
