@@ -52,6 +52,15 @@ pub struct MessageRow {
     pub client_id: Option<String>,
 }
 
+/// A customer's message as it is kept.
+#[derive(Clone, Debug, FromRow)]
+pub struct TicketMessageRow {
+    /// The message.
+    pub id: Uuid,
+    /// The ticket it is part of.
+    pub ticket_id: Uuid,
+}
+
 /// A task as the API answers with it.
 #[derive(Clone, Debug)]
 pub struct TaskAnswer {
@@ -93,8 +102,12 @@ pub struct Evidence {
     pub topics: BTreeMap<Topic, Vec<Record>>,
     /// The dead letters of each topic.
     pub letters: BTreeMap<Topic, Vec<Record>>,
-    /// The inbox of each topic's reader.
-    pub inboxes: BTreeMap<Topic, BTreeSet<String>>,
+    /// The inbox of each service that reads.
+    pub inboxes: BTreeMap<Service, BTreeSet<String>>,
+    /// What customers were answered, in order.
+    pub replies: Vec<Record>,
+    /// Every message of every ticket.
+    pub ticket_messages: Vec<TicketMessageRow>,
     /// Which events a consumer says it handled, and how often.
     pub handled: BTreeMap<(Topic, i32, i64), u64>,
     /// Rows that were set aside, as `service: cause`.
@@ -121,6 +134,8 @@ const ALARMS: [&str; 4] = [
     "panic",
 ];
 
+/// What the worker answers customers on: nobody here reads it.
+const REPLIES: &str = "chat.replies.v1";
 /// Requests at a time.
 const AT_ONCE: usize = 16;
 
@@ -175,12 +190,19 @@ impl Evidence {
             evidence.topics.insert(topic, world.kafka.read(&name).await);
             let letters = world.kafka.read(&format!("{name}.dlq")).await;
             evidence.letters.insert(topic, letters);
+        }
+        let replies = format!("{}{REPLIES}", world.prefix);
+        evidence.replies = world.kafka.read(&replies).await;
+        for reader in [Service::EventWorker, Service::ChatGateway] {
             let inbox: Vec<Uuid> = sqlx::query_scalar("SELECT event_id FROM inbox")
-                .fetch_all(world.pool(topic.reader()))
+                .fetch_all(world.pool(reader))
                 .await?;
             let inbox = inbox.iter().map(Uuid::to_string).collect();
-            evidence.inboxes.insert(topic, inbox);
+            evidence.inboxes.insert(reader, inbox);
         }
+        evidence.ticket_messages = sqlx::query_as("SELECT id, ticket_id FROM ticket_messages")
+            .fetch_all(world.pool(Service::EventWorker))
+            .await?;
         for service in [Service::TodoApi, Service::EventWorker] {
             let causes: Vec<Option<String>> =
                 sqlx::query_scalar("SELECT cause FROM outbox WHERE failed_at IS NOT NULL")

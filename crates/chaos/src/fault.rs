@@ -111,24 +111,27 @@ pub enum Topic {
     Tasks,
     /// What users are told.
     Notifications,
+    /// What customers write.
+    Inbound,
 }
 
 impl Topic {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Tasks, Self::Notifications];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tasks, Self::Notifications, Self::Inbound];
 
     /// Its logical name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tasks => "todo.tasks.v1",
             Self::Notifications => "notifications.v1",
+            Self::Inbound => "chat.inbound.v1",
         }
     }
 
-    /// Who reads it, and the name of its group.
+    /// Who reads it, in a group of that name.
     pub const fn reader(self) -> Service {
         match self {
-            Self::Tasks => Service::EventWorker,
+            Self::Tasks | Self::Inbound => Service::EventWorker,
             Self::Notifications => Service::ChatGateway,
         }
     }

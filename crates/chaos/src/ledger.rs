@@ -104,6 +104,17 @@ pub struct Said {
     pub acknowledged: bool,
 }
 
+/// A customer's message that was sent.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    /// The message.
+    pub id: Uuid,
+    /// Who wrote it.
+    pub customer: u64,
+    /// Whether the broker has it.
+    pub acknowledged: bool,
+}
+
 /// All of it. Grows only.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -117,6 +128,8 @@ pub struct Books {
     pub writes: Vec<Write>,
     /// Messages through chat-gateway.
     pub said: Vec<Said>,
+    /// Messages of customers.
+    pub inquiries: Vec<Inquiry>,
 }
 
 impl Ledger {
@@ -128,6 +141,11 @@ impl Ledger {
     /// Enters a message.
     pub fn said(&self, said: Said) {
         self.lock().said.push(said);
+    }
+
+    /// Enters a customer's message.
+    pub fn inquiry(&self, inquiry: Inquiry) {
+        self.lock().inquiries.push(inquiry);
     }
 
     /// The entries so far.

@@ -130,7 +130,7 @@ fn link(random: &mut SmallRng) -> Link {
 }
 
 fn topic(random: &mut SmallRng) -> Topic {
-    Topic::ALL[random.random_range(0..2)]
+    Topic::ALL[random.random_range(0..Topic::ALL.len())]
 }
 
 /// Lets some services end in the middle of another trouble: what waits for a

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -95,6 +96,14 @@ impl Kafka {
     /// # Panics
     /// When the broker refuses it.
     pub async fn send(&self, topic: &str, record: &Record) -> (i32, i64) {
+        self.try_send(topic, record).await.expect("a delivery")
+    }
+
+    /// Sends a message: its partition and offset, once the broker has it.
+    ///
+    /// # Errors
+    /// When the broker refuses it, or is away for minutes: then it may have it.
+    pub async fn try_send(&self, topic: &str, record: &Record) -> Result<(i32, i64), KafkaError> {
         let mut headers = OwnedHeaders::new();
         for (key, value) in &record.headers {
             headers = headers.insert(Header {
@@ -110,8 +119,8 @@ impl Kafka {
             message = message.payload(body);
         }
         let sent = self.producer.send(message, PATIENCE).await;
-        let delivery = sent.map_err(|(error, _)| error).expect("a delivery");
-        (delivery.partition, delivery.offset)
+        let delivery = sent.map_err(|(error, _)| error)?;
+        Ok((delivery.partition, delivery.offset))
     }
 
     /// All that lies on a topic now, partition by partition, each in order.

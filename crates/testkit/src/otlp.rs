@@ -116,26 +116,27 @@ impl OtlpReceiver {
         self.lock().logs.clone()
     }
 
-    /// Waits until the trace satisfies `complete`, and returns it.
+    /// Waits until nothing of the trace is `missing`, and returns it.
     ///
     /// # Panics
     /// When it never does.
     pub async fn trace_with(
         &self,
         trace_id: &str,
-        complete: impl Fn(&[Span]) -> bool,
+        missing: impl Fn(&[Span]) -> Vec<String>,
     ) -> Vec<Span> {
-        let what = format!("trace {trace_id} complete; see the spans it has");
+        let what = format!("trace {trace_id} complete");
         let deadline = std::time::Instant::now() + crate::PATIENCE / 2;
         eventually(&what, || async {
             let spans = self.trace(trace_id);
-            if complete(&spans) {
+            let missing = missing(&spans);
+            if missing.is_empty() {
                 return Some(spans);
             }
-            let names: Vec<_> = spans.iter().map(|span| &span.name).collect();
             assert!(
                 std::time::Instant::now() < deadline,
-                "incomplete: {names:#?}"
+                "missing: {missing:#?}; there are {:#?}",
+                spans.iter().map(|span| &span.name).collect::<Vec<_>>()
             );
             None
         })

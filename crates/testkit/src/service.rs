@@ -15,6 +15,9 @@ use tokio::process::{Child, Command};
 
 use crate::{Samples, eventually};
 
+/// Lines that a failed test shows of each service.
+const SHOWN: usize = 20;
+
 /// A log line of standard output.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Log {
@@ -278,6 +281,26 @@ impl Service {
             found
         })
         .await
+    }
+}
+
+/// Of a test that fails, what its services wrote is kept, and the end of it shown.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut lines = self.lines.all();
+        lines.extend(self.errors.all());
+        let file = format!("glasshouse-{}.log", crate::unique(&self.name));
+        let file = std::env::temp_dir().join(file);
+        match std::fs::write(&file, lines.join("\n")) {
+            Ok(()) => println!("{}, all in {}:", self.name, file.display()),
+            Err(error) => println!("{} (not kept: {error}):", self.name),
+        }
+        for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+            println!("  {line}");
+        }
     }
 }
 

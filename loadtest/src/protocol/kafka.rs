@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{Consumer, StreamConsumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -113,21 +113,16 @@ impl Effects {
             .create()
             .map_err(|error| error.to_string())?;
         let said = |error: KafkaError| error.to_string();
-        let metadata = consumer
-            .fetch_metadata(Some(topic), PATIENCE)
-            .map_err(said)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let found = found.filter(|found| !found.partitions().is_empty());
-        let found = found.ok_or_else(|| format!("the broker has no topic {topic}"))?;
-        let mut from = TopicPartitionList::new();
-        for partition in found.partitions() {
-            // The end as it is now: one resolved later would miss what comes first.
-            let (_, end) = consumer
-                .fetch_watermarks(topic, partition.id(), PATIENCE)
-                .map_err(said)?;
-            from.add_partition_offset(topic, partition.id(), Offset::Offset(end))
-                .map_err(said)?;
-        }
+        let deadline = Instant::now() + PATIENCE;
+        let from = loop {
+            match ends(&consumer, topic) {
+                Ok(from) => {
+                    break from.ok_or_else(|| format!("the broker has no topic {topic}"))?;
+                }
+                Err(error) if is_electing(&error) && Instant::now() < deadline => pause(),
+                Err(error) => return Err(said(error)),
+            }
+        };
         consumer.assign(&from).map_err(said)?;
         let waiting = Waiting::default();
         let reading = tokio::task::spawn_local(read(consumer, pointer, Rc::clone(&waiting)));
@@ -148,6 +143,37 @@ impl Effects {
             waiting: Rc::clone(&self.waiting),
         }
     }
+}
+
+/// Where each partition ends now; one resolved later would miss what comes first.
+/// None if there is no such topic.
+fn ends(consumer: &StreamConsumer, topic: &str) -> Result<Option<TopicPartitionList>, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let Some(found) = found.filter(|found| !found.partitions().is_empty()) else {
+        return Ok(None);
+    };
+    let mut ends = TopicPartitionList::new();
+    for partition in found.partitions() {
+        let (_, end) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE)?;
+        ends.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
+    }
+    Ok(Some(ends))
+}
+
+/// A topic that was just made has no leader for a moment.
+fn is_electing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(LeaderNotAvailable | NotLeaderForPartition))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "before a run, nobody waits behind this thread"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(50));
 }
 
 impl Expected {

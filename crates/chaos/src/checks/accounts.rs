@@ -13,25 +13,20 @@ pub fn balance(case: &Case, events: &Events) -> Verdict {
         "produced = processed + dead + skipped, on each topic",
     );
     let mut figures = Vec::new();
+    // A service has one inbox for all that it reads.
+    let mut inboxes = case.evidence.inboxes.clone();
     for topic in Topic::ALL {
-        let empty = BTreeSet::new();
-        let inbox = case.evidence.inboxes.get(&topic).unwrap_or(&empty);
-        let ids: BTreeSet<String> = events
-            .of(topic)
-            .iter()
-            .map(|event| event.id.clone())
-            .collect();
-        for id in ids.difference(inbox) {
+        let inbox = inboxes.entry(topic.reader()).or_default();
+        let ids: BTreeSet<&String> = events.of(topic).iter().map(|event| &event.id).collect();
+        let all = ids.len();
+        let missing = ids
+            .into_iter()
+            .filter(|id| !inbox.remove(*id))
+            .collect::<Vec<_>>();
+        for id in &missing {
             verdict.violation(|| format!("{}: event {id} was not processed", topic.name()));
         }
-        for id in inbox.difference(&ids) {
-            verdict.violation(|| {
-                format!(
-                    "{}: event {id} was processed and never produced",
-                    topic.name()
-                )
-            });
-        }
+        let processed = all - missing.len();
         let produced = case.evidence.topics.get(&topic).map_or(0, Vec::len);
         let skipped = events.repeats.get(&topic).copied().unwrap_or_default();
         let origins: BTreeSet<_> = case
@@ -47,7 +42,7 @@ pub fn balance(case: &Case, events: &Events) -> Verdict {
                 )
             })
             .collect();
-        let (processed, dead) = (inbox.len(), origins.len());
+        let dead = origins.len();
         if produced != processed + dead + skipped {
             verdict.violation(|| {
                 format!(
@@ -57,6 +52,16 @@ pub fn balance(case: &Case, events: &Events) -> Verdict {
             });
         }
         figures.push(format!("{produced} = {processed} + {dead} + {skipped}"));
+    }
+    for (reader, rest) in &inboxes {
+        for id in rest {
+            verdict.violation(|| {
+                format!(
+                    "{}: event {id} was processed and never produced",
+                    reader.name()
+                )
+            });
+        }
     }
     verdict.figures = figures.join("; ");
     verdict

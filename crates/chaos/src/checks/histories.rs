@@ -141,7 +141,7 @@ mod tests {
         let task = writes[0].task.expect("a task");
         let books = Books {
             writes,
-            said: Vec::new(),
+            ..Books::default()
         };
         let histories = Histories::of(&books);
         histories.tasks[&task].reminders.values().copied().collect()

@@ -9,6 +9,7 @@ mod histories;
 mod letters;
 mod order;
 mod reminders;
+mod tickets;
 mod writes;
 
 use crate::evidence::Evidence;
@@ -102,6 +103,7 @@ pub fn check(case: &Case) -> Vec<Verdict> {
         letters::explained(case),
         accounts::nothing_left(case),
         chat::messages(case),
+        tickets::answered(case, &events),
         conduct::orderly(case, &events),
         conduct::lived(case),
     ]

@@ -87,6 +87,7 @@ fn brew(topic: Topic, n: usize, random: &mut SmallRng) -> (Record, &'static str)
     let event_type = match topic {
         Topic::Tasks => "todo.task.created.v1",
         Topic::Notifications => "notification.reminder.v1",
+        Topic::Inbound => "chat.inbound.received.v1",
     };
     let mut headers: BTreeMap<String, Vec<u8>> = [
         ("ce_specversion", "1.0".to_owned()),

@@ -202,7 +202,7 @@ pub const BUGS: &[Bug] = &[
         "inbox_not_atomic",
         "the inbox row is committed before the effect",
         Trouble::WorkerDiesInTheMiddle,
-        "effect",
+        "tickets",
     ),
     bug(
         "duplicate_without_inbox",

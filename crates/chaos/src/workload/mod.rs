@@ -2,6 +2,7 @@
 
 mod chat;
 mod client;
+mod customer;
 mod task;
 mod writer;
 
@@ -19,6 +20,10 @@ const WRITERS: u64 = 16;
 const SPEAKERS: u64 = 2;
 /// One message for so many writes of tasks.
 const WRITES_PER_MESSAGE: u64 = 20;
+/// Who writes to us from outside.
+const CUSTOMERS: u64 = 6;
+/// One message of a customer for so many writes of tasks.
+const WRITES_PER_INQUIRY: u64 = 8;
 
 /// Writes until the pace says that it is enough.
 pub fn start(world: &Arc<World>, ledger: &Arc<Ledger>, pace: &Arc<Pace>, seed: u64) -> JoinSet<()> {
@@ -33,6 +38,17 @@ pub fn start(world: &Arc<World>, ledger: &Arc<Ledger>, pace: &Arc<Pace>, seed: u
             world.clone(),
             ledger.clone(),
             pace.clone(),
+            number,
+            share,
+        ));
+    }
+    for number in 0..CUSTOMERS {
+        let share = CUSTOMERS * WRITES_PER_INQUIRY;
+        all.spawn(customer::write(
+            world.clone(),
+            ledger.clone(),
+            pace.clone(),
+            seed,
             number,
             share,
         ));

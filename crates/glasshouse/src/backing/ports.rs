@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
+
+/// None that the system gives to outgoing connections (from 32768 on, or higher): one
+/// of these could take a port between its choice and the start of its server.
+const UNTAKEN: std::ops::Range<u16> = 20_000..32_000;
+const ATTEMPTS: usize = 1000;
 
 /// Hands out ports of the loopback address, each once.
 #[derive(Clone, Debug, Default)]
@@ -56,18 +61,14 @@ impl Ports {
                 instead_of: None,
             });
         }
-        // Listeners are kept until one is new to us, or the system would offer
-        // the same port again and again.
-        let mut refused = Vec::new();
-        loop {
-            let listener = listen(0).context("no free port")?;
-            let number = listener.local_addr()?.port();
-            if given.insert(number) {
-                let instead_of = (!self.any).then_some(wanted);
+        let instead_of = (!self.any).then_some(wanted);
+        for _ in 0..ATTEMPTS {
+            let number = rand::random_range(UNTAKEN);
+            if listen(number).is_ok() && given.insert(number) {
                 return Ok(Port { number, instead_of });
             }
-            refused.push(listener);
         }
+        bail!("no free port of {ATTEMPTS} that were tried")
     }
 }
 
