@@ -22,10 +22,12 @@ help: ## Show this
 demo: services ## Install what is missing, build, start everything, make the journey
 	@$(glasshouse) up $(UP)
 
+# No documentation has examples to run: to look for some takes as long as ten tests.
+tests := --workspace --lib --bins --tests
 # Tests mostly wait, for services to start and for time to pass: three for each core.
 test: packages ## Install what is missing, build, run every test against real backing services
-	@$(patiently) $(CARGO) test --workspace --no-run
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3))} $(glasshouse) backing -- $(CARGO) test --workspace --no-fail-fast
+	@$(patiently) $(CARGO) test $(tests) --no-run
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3))} $(glasshouse) backing -- $(CARGO) test $(tests) --no-fail-fast
 
 test-alerts: packages ## Test when each alert fires, clears and stays silent, and who is told of it
 	@promtool check rules --lint=all --lint-fatal alerts/rules/*.yml | tail -n 3

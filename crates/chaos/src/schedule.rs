@@ -7,12 +7,15 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use crate::fault::{Fault, Link, Service, Store, Target, Topic};
+use crate::workload::ROUND;
 
 /// Faults that go on at the same time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
     /// Each with how long it waits from the beginning of the step.
     pub faults: Vec<(Duration, Fault)>,
+    /// It begins so long before many reminders come due together.
+    pub before_reminders: Option<Duration>,
 }
 
 impl Step {
@@ -20,6 +23,7 @@ impl Step {
     pub fn one(fault: Fault) -> Self {
         Self {
             faults: vec![(Duration::ZERO, fault)],
+            ..Self::default()
         }
     }
 
@@ -27,6 +31,15 @@ impl Step {
     pub fn two(first: Fault, after: Duration, second: Fault) -> Self {
         Self {
             faults: vec![(Duration::ZERO, first), (after, second)],
+            ..Self::default()
+        }
+    }
+
+    /// The same, beginning so long before many reminders come due together.
+    pub fn before_reminders(self, lead: Duration) -> Self {
+        Self {
+            before_reminders: Some(lead),
+            ..self
         }
     }
 
@@ -36,7 +49,8 @@ impl Step {
             .faults
             .iter()
             .map(|(after, fault)| *after + fault.estimate());
-        ends.max().unwrap_or_default()
+        let waits = self.before_reminders.map_or(Duration::ZERO, |_| ROUND / 2);
+        waits + ends.max().unwrap_or_default()
     }
 }
 

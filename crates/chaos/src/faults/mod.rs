@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 
 use crate::fault::{Fault, Service, Target};
 use crate::schedule::Step;
+use crate::workload::next_round;
 use crate::world::World;
 
 pub use messages::Poisoned;
@@ -89,6 +90,11 @@ impl Injector {
         // A request may be slow, and is finished all the same.
         let harmless = |fault: &Fault| matches!(fault, Fault::Terminate(_) | Fault::Slow(..));
         let alone = step.faults.iter().all(|(_, fault)| harmless(fault));
+        if let Some(lead) = step.before_reminders {
+            let begin = next_round(Utc::now() + lead) - lead;
+            let wait = (begin - Utc::now()).to_std().unwrap_or_default();
+            tokio::time::sleep(wait).await;
+        }
         let all = step.faults.iter().enumerate().map(|(n, (after, fault))| {
             let seed = self.seed ^ ((number as u64) << 32 | n as u64);
             async move {

@@ -28,7 +28,8 @@ pub enum Trouble {
     ApiDiesInTheMiddle,
     /// todo-api is asked to leave while its database answers late.
     ApiLeavesInTheMiddle,
-    /// The worker is killed while its database answers late.
+    /// The worker is killed while its database answers late, when it has begun to
+    /// fire many reminders.
     WorkerDiesInTheMiddle,
     /// The worker is killed while its database answers nothing.
     WorkerDiesWaiting,
@@ -95,14 +96,16 @@ impl Trouble {
                 ms(1500),
                 Terminate(service(TODO)),
             )),
-            Self::WorkerDiesInTheMiddle => vec![
+            // One and a half seconds after they come due: then what fires them has
+            // begun with it, and cannot be through.
+            Self::WorkerDiesInTheMiddle => twice(
                 Step::two(
-                    Slow(WORKER_DATABASE, ms(100), ms(3500)),
-                    ms(2500),
+                    Slow(WORKER_DATABASE, ms(100), ms(3000)),
+                    ms(2000),
                     Kill(service(WORKER)),
-                );
-                3
-            ],
+                )
+                .before_reminders(ms(500)),
+            ),
             Self::WorkerDiesWaiting => twice(Step::two(
                 HalfOpen(WORKER_DATABASE, ms(4000)),
                 ms(3500),

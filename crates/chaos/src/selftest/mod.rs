@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 pub use bugs::{BUGS, Bug, Trouble};
 
@@ -25,15 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// One run: of a bug, or of none.
 type Job = Option<&'static Bug>;
 
-/// Runs all of it, `at_once` systems at a time, each on servers of its own.
+/// Runs all of it, or the bug that is named `only`; `at_once` systems at a time, each on servers of its own.
 /// Answers whether every bug was caught, and nothing else.
 ///
 /// # Errors
 /// When something does not start.
 pub async fn run(programs: &Path, only: Option<&str>, at_once: usize, seed: u64) -> Result<bool> {
-    let chosen = |bug: &&Bug| only.is_none_or(|only| bug.name == only);
-    let jobs = std::iter::once(None).chain(BUGS.iter().filter(chosen).map(Some));
-    let jobs: Arc<Mutex<VecDeque<Job>>> = Arc::new(Mutex::new(jobs.collect()));
+    let all = std::iter::once(None).chain(BUGS.iter().map(Some));
+    let chosen = |job: &Job| only.is_none_or(|only| job.is_some_and(|bug| bug.name == only));
+    let jobs: VecDeque<Job> = all.filter(chosen).collect();
+    ensure!(!jobs.is_empty(), "there is no bug of that name");
+    let jobs = Arc::new(Mutex::new(jobs));
     let workers = (0..at_once).map(|_| work(programs.to_owned(), jobs.clone(), seed));
     let right = futures_util::future::try_join_all(workers).await?;
     Ok(right.into_iter().all(|right| right))

@@ -3,6 +3,7 @@
 mod chat;
 mod client;
 mod customer;
+mod rounds;
 mod task;
 mod writer;
 
@@ -13,6 +14,8 @@ use tokio::task::JoinSet;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
 use crate::world::World;
+
+pub use rounds::{ROUND, next_round};
 
 /// Writers of tasks.
 const WRITERS: u64 = 16;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::{Ask, not_done};
+use super::rounds::next_round;
 use super::task::Live;
 use crate::fault::Service;
 use crate::ledger::{Answer, Change, Ledger, Write};
@@ -250,9 +251,10 @@ impl Writer {
     }
 
     fn soon(&mut self) -> DateTime<Utc> {
-        let delay = TimeDelta::milliseconds(self.random.random_range(1000..6000));
+        let earliest = TimeDelta::milliseconds(self.random.random_range(1000..3000));
+        let late = TimeDelta::milliseconds(self.random.random_range(0..300));
         // As precise as the database keeps it.
-        (Utc::now() + delay).trunc_subsecs(3)
+        (next_round(Utc::now() + earliest) + late).trunc_subsecs(3)
     }
 
     /// Makes it one that must be refused.
