@@ -285,6 +285,7 @@ impl Service {
 }
 
 /// Of a test that fails, what its services wrote is kept, and the end of it shown.
+#[allow(clippy::print_stdout, reason = "a failed test tells what happened")]
 impl Drop for Service {
     fn drop(&mut self) {
         if !std::thread::panicking() {

@@ -82,18 +82,16 @@ fn judge(job: Job, outcome: Result<Outcome>) -> bool {
                 .filter(|verdict| !verdict.holds())
                 .map(|verdict| verdict.name)
                 .collect();
-            let caught = failed.contains(&bug.caught_by);
-            let others = failed.iter().filter(|name| **name != bug.caught_by);
-            let others: Vec<&str> = others.copied().collect();
-            (
-                caught,
-                match (caught, others.is_empty()) {
-                    (true, true) => format!("by {}", bug.caught_by),
-                    (true, false) => format!("by {} (and {})", bug.caught_by, others.join(", ")),
-                    (false, true) => "by no check".to_owned(),
-                    (false, false) => format!("not by {}, by {}", bug.caught_by, others.join(", ")),
-                },
-            )
+            let (right, others): (Vec<&str>, Vec<&str>) =
+                (failed.iter()).partition(|name| bug.caught_by.contains(name));
+            let others = others.join(", ");
+            let said = match (right.is_empty(), others.is_empty()) {
+                (false, true) => format!("by {}", right.join(", ")),
+                (false, false) => format!("by {} (and {others})", right.join(", ")),
+                (true, true) => "by no check".to_owned(),
+                (true, false) => format!("not by {}, by {others}", bug.caught_by.join(" or ")),
+            };
+            (!right.is_empty(), said)
         }
     };
     let took = outcome

@@ -89,8 +89,9 @@ async fn the_steps_of_the_way_out_are_logged_and_sockets_close_with_1001() {
     assert!(system.todo_api.stop().await.success());
     for service in [&system.chat_gateway, &system.event_worker, &system.todo_api] {
         let logs = service.logs();
-        let begins = |log: &testkit::Log| log.message.starts_with("shutdown_");
-        let way_out: Vec<_> = logs.iter().skip_while(|log| !begins(log)).collect();
+        let way_out: Vec<_> = (logs.iter())
+            .skip_while(|log| !log.message.starts_with("shutdown_"))
+            .collect();
         assert!(!way_out.is_empty());
         assert!(
             (way_out.iter()).all(|log| log.level != "CRITICAL" && log.level != "ERROR"),
