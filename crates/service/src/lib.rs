@@ -13,6 +13,7 @@ pub mod database;
 mod health;
 pub mod http;
 mod kafka;
+mod memory;
 pub mod metrics;
 pub mod openapi;
 pub mod planted;

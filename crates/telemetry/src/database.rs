@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use metrics::{Counter, Histogram};
 use tracing::warn;
 
+use crate::clock::milliseconds;
 use crate::metrics::{DATABASE_POOL_TIMEOUTS, DATABASE_QUERIES, DATABASE_QUERY_DURATION};
 use crate::semconv;
 use crate::trace::{SpanKind, Template};
@@ -87,7 +88,7 @@ impl Query {
             }
         }
         if elapsed.as_micros() > u128::from(SLOW_MICROS.load(Ordering::Relaxed)) {
-            let duration_ms = elapsed.as_secs_f64() * 1e3;
+            let duration_ms = milliseconds(elapsed);
             warn!(query = self.name, duration_ms, "slow_query");
         }
         result

@@ -19,6 +19,7 @@ mod runtime;
 pub mod semconv;
 pub mod trace;
 
+pub use clock::milliseconds;
 pub use init::{InitError, Settings, Telemetry};
 pub use logs::Level;
 pub use otlp::{AsValue, Value};

@@ -4,8 +4,11 @@
 //! The figure is the operating system's account of the service's threads
 //! (`/proc/<pid>/task/*/schedstat`), so neither the client's nor the trace
 //! receiver's work is in it, though they share the cores. It is taken from the
-//! beginning of a run to the beginning of the service's next: what it sends and
+//! beginning of a turn to the beginning of the service's next: what it sends and
 //! counts after its answers, while the other has its turn, is part of them.
+//!
+//! A pair is many short turns of both sides: a virtual machine's speed changes
+//! from second to second, by more than what is measured.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -25,6 +28,8 @@ use testkit::{Database, Service, SystemBuilder, Who, median};
 use tokio::net::TcpListener;
 
 const CONNECTIONS: usize = 32;
+/// Of each side in a pair, one after the other.
+const TURNS: usize = 10;
 
 #[derive(Clone, Copy)]
 enum Load {
@@ -66,47 +71,32 @@ async fn main() {
     assert_eq!(silent.send().await.expect("an answer").status(), 200);
 
     println!(
-        "CPU of todo-api in µs for each request; {CONNECTIONS} connections, {requests} requests a run, {pairs} alternating pairs, medians"
+        "CPU of todo-api in µs for each request; {CONNECTIONS} connections, {pairs} pairs of {requests} requests a side, in {TURNS} turns each; medians"
     );
     println!(
         "{:<8} {:>10} {:>10} {:>12} {:>8}",
         "request", "off", "full", "difference", "ratio"
     );
+    let mut sides = [Side::new(&off), Side::new(&full)];
     for (name, load) in [
         ("create", Load::Create),
         ("read", Load::Read),
         ("mixed", Load::Mixed),
     ] {
         // Pools, caches and plans settle first.
-        for service in [&off, &full] {
-            run(service, &who, load, requests).await;
+        for side in &mut sides {
+            side.begin(&who).await;
+            side.turn(&who, load, requests).await;
         }
-        let mut spent = [vec![], vec![]];
-        let mut before = [cpu(&off), cpu(&full)];
-        // The last pair only ends the account of the one before it.
-        for pair in 0..=pairs {
-            for turn in 0..2 {
-                let side = (pair + turn) % 2;
-                let service = [&off, &full][side];
-                let now = cpu(service);
-                if pair > 0 {
-                    spent[side].push((now - before[side]) / requests as f64);
-                }
-                before[side] = now;
-                run(service, &who, load, requests).await;
+        // One more of each only ends the account of the one before it.
+        for turn in 0..=pairs * TURNS {
+            for place in 0..2 {
+                let side = &mut sides[(turn + place) % 2];
+                side.turn(&who, load, requests / TURNS).await;
             }
         }
-        let [mut without, mut with] = spent;
-        let both = || without.iter().zip(&with);
-        let mut differences: Vec<f64> = both().map(|(off, full)| full - off).collect();
-        let mut ratios: Vec<f64> = both().map(|(off, full)| full / off).collect();
-        println!(
-            "{name:<8} {:>10.1} {:>10.1} {:>12.1} {:>8.3}",
-            median(&mut without),
-            median(&mut with),
-            median(&mut differences),
-            median(&mut ratios)
-        );
+        let [off, full] = sides.each_mut().map(|side| side.take(pairs, requests));
+        print(name, off, full);
     }
     complete(&full).await;
 }
@@ -137,57 +127,110 @@ async fn complete(full: &Service) {
     }
 }
 
-/// Sends the requests.
-async fn run(service: &Service, who: &Who, load: Load, requests: usize) {
-    let http = reqwest::Client::builder()
-        .pool_max_idle_per_host(CONNECTIONS)
-        .build()
-        .expect("a client");
-    let tasks = service.url("/v1/tasks");
-    let create = |http: reqwest::Client, tasks: String, token: String| async move {
-        let task = json!({"title": "measure", "priority": "high", "tags": ["bench"]});
-        let answer = http
-            .post(tasks)
-            .bearer_auth(token)
-            .json(&task)
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(answer.status(), 201);
-        answer.json::<serde_json::Value>().await.expect("a task")["id"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
-    };
-    let id = create(http.clone(), tasks.clone(), who.token.clone()).await;
-    let next = Arc::new(AtomicUsize::new(0));
-    let workers: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let (http, next, token) = (http.clone(), Arc::clone(&next), who.token.clone());
-            let (tasks, one) = (tasks.clone(), format!("{tasks}/{id}"));
-            tokio::spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= requests {
-                        return;
-                    }
-                    let what = match load {
-                        Load::Create => 0,
-                        Load::Read => 5,
-                        Load::Mixed => number % 10,
-                    };
-                    match what {
-                        0 | 1 => drop(create(http.clone(), tasks.clone(), token.clone()).await),
-                        9 => read(&http, &format!("{tasks}?limit=20"), &token).await,
-                        _ => read(&http, &one, &token).await,
-                    }
-                }
-            })
-        })
-        .collect();
-    for worker in workers {
-        worker.await.expect("a connection");
+/// What is measured against the other.
+struct Side<'a> {
+    service: &'a Service,
+    http: reqwest::Client,
+    /// What is read.
+    task: String,
+    /// All that was spent when each turn began.
+    spent: Vec<f64>,
+}
+
+impl<'a> Side<'a> {
+    fn new(service: &'a Service) -> Self {
+        let http = reqwest::Client::builder()
+            .pool_max_idle_per_host(CONNECTIONS)
+            .build()
+            .expect("a client");
+        Self {
+            service,
+            http,
+            task: String::new(),
+            spent: Vec::new(),
+        }
     }
+
+    /// Before a load: a task to be read.
+    async fn begin(&mut self, who: &Who) {
+        let tasks = self.service.url("/v1/tasks");
+        let id = create(&self.http, &tasks, &who.token).await;
+        self.task = format!("{tasks}/{id}");
+    }
+
+    /// Sends requests, on the connections that are there.
+    async fn turn(&mut self, who: &Who, load: Load, requests: usize) {
+        self.spent.push(cpu(self.service));
+        let next = Arc::new(AtomicUsize::new(0));
+        let workers: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                let (http, next, token) = (self.http.clone(), Arc::clone(&next), who.token.clone());
+                let (tasks, one) = (self.service.url("/v1/tasks"), self.task.clone());
+                tokio::spawn(async move {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= requests {
+                            return;
+                        }
+                        let what = match load {
+                            Load::Create => 0,
+                            Load::Read => 5,
+                            Load::Mixed => number % 10,
+                        };
+                        match what {
+                            0 | 1 => drop(create(&http, &tasks, &token).await),
+                            9 => read(&http, &format!("{tasks}?limit=20"), &token).await,
+                            _ => read(&http, &one, &token).await,
+                        }
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.expect("a connection");
+        }
+    }
+
+    /// Microseconds for a request, of each pair.
+    fn take(&mut self, pairs: usize, requests: usize) -> Vec<f64> {
+        // The first turn was for settling.
+        let spent = self.spent.split_off(1);
+        self.spent.clear();
+        let sent = (requests / TURNS * TURNS) as f64;
+        let at = |pair: usize| spent[pair * TURNS];
+        (0..pairs)
+            .map(|pair| (at(pair + 1) - at(pair)) / sent)
+            .collect()
+    }
+}
+
+fn print(load: &str, mut off: Vec<f64>, mut full: Vec<f64>) {
+    let both = || off.iter().zip(&full);
+    let mut differences: Vec<f64> = both().map(|(off, full)| full - off).collect();
+    let mut ratios: Vec<f64> = both().map(|(off, full)| full / off).collect();
+    println!(
+        "{load:<8} {:>10.1} {:>10.1} {:>12.1} {:>8.3}",
+        median(&mut off),
+        median(&mut full),
+        median(&mut differences),
+        median(&mut ratios)
+    );
+}
+
+async fn create(http: &reqwest::Client, tasks: &str, token: &str) -> String {
+    let task = json!({"title": "measure", "priority": "high", "tags": ["bench"]});
+    let answer = http
+        .post(tasks)
+        .bearer_auth(token)
+        .json(&task)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status(), 201);
+    answer.json::<serde_json::Value>().await.expect("a task")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
 }
 
 async fn read(http: &reqwest::Client, url: &str, token: &str) {

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use telemetry::{database::Query, metrics::Metric};
 use tokio::net::TcpListener;
 
-use crate::{Env, Health, KafkaProbe, Kind, Settings, Shutdown};
+use crate::{Env, Health, KafkaProbe, Kind, Settings, Shutdown, memory};
 use arguments::Command;
 
 /// Any error.
@@ -91,6 +91,7 @@ pub fn main<C: Send + 'static>(app: App<C>) -> ExitCode {
     if let Err(problems) = env.finish() {
         return refuse(&app, problems);
     }
+    memory::keep();
     start::start(app, command, config, settings, telemetry)
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Buffers {
     /// Bytes that a lane may hold.
     capacity: usize,
     /// From this many bytes in a lane on, the exporter is woken before its
-    /// time.
+    /// time; a piece has no more, unless it is one record.
     burst: usize,
     wake: Notify,
     dropped: Counter,
@@ -26,11 +26,46 @@ pub(crate) struct Buffers {
 /// Two cache lines, as processors fetch them in pairs.
 #[derive(Default)]
 #[repr(align(128))]
-struct Lane(Mutex<Vec<u8>>);
+struct Lane(Mutex<Waiting>);
 
 impl Lane {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Encoded records, one after the other, and where they are to be cut.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    pub(super) bytes: Vec<u8>,
+    /// In order; the last one ends where the bytes do.
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// What one request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Where it ends; it begins where the one before it does.
+    pub(super) end: usize,
+    pub(super) records: u64,
+}
+
+impl Waiting {
+    /// What was appended is one more record: of the last piece, if that is then no
+    /// more than `most` bytes, else the first of a new one.
+    fn count(&mut self, most: usize) {
+        let end = self.bytes.len();
+        let begin = match self.pieces.as_slice() {
+            [] | [_] => 0,
+            [.., last_but_one, _] => last_but_one.end,
+        };
+        match self.pieces.last_mut() {
+            Some(last) if end - begin <= most => {
+                last.end = end;
+                last.records += 1;
+            }
+            _ => self.pieces.push(Piece { end, records: 1 }),
+        }
     }
 }
 
@@ -51,15 +86,16 @@ impl Buffers {
     /// no room.
     pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut lane = self.lanes[mine() % self.lanes.len()].lock();
-        let before = lane.len();
-        write(&mut lane);
-        let after = lane.len();
+        let before = lane.bytes.len();
+        write(&mut lane.bytes);
+        let after = lane.bytes.len();
         if after > self.capacity {
-            lane.truncate(before);
+            lane.bytes.truncate(before);
             drop(lane);
             self.dropped.increment(1);
             return;
         }
+        lane.count(self.burst);
         drop(lane);
         if before < self.burst && after >= self.burst {
             self.wake.notify_one();
@@ -72,7 +108,7 @@ impl Buffers {
     }
 
     /// Exchanges what waits in a lane for an empty buffer.
-    pub(crate) fn swap(&self, lane: usize, empty: &mut Vec<u8>) {
+    pub(crate) fn swap(&self, lane: usize, empty: &mut Waiting) {
         std::mem::swap(&mut *self.lanes[lane].lock(), empty);
     }
 

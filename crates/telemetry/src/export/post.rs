@@ -1,9 +1,10 @@
 //! One request, and what the receiver says to it.
 
-use bytes::Bytes;
 use prost::Message;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, Url};
+use reqwest::{Body, Client, Method, Url};
+
+use crate::otlp::Request;
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 /// More than this of an answer is not read.
@@ -38,12 +39,12 @@ impl Target {
     }
 
     /// Sends a request; how many of its records were refused. `None`: all.
-    pub(super) async fn post(&self, request: Bytes) -> Option<u64> {
+    pub(super) async fn post(&self, request: Request) -> Option<u64> {
         let request = self
             .client
             .request(Method::POST, self.url.clone())
             .header(CONTENT_TYPE, PROTOBUF)
-            .body(request)
+            .body(Body::wrap(request))
             .build()
             .ok()?;
         #[allow(

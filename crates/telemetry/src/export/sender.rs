@@ -5,15 +5,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use metrics::Counter;
 use reqwest::Client;
 use tokio::sync::mpsc as async_mpsc;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Piece, Waiting};
 use super::post::Target;
 use crate::metrics::{TELEMETRY_DROPPED, TELEMETRY_EXPORTED};
-use crate::otlp::{Envelope, Records};
+use crate::otlp::Envelope;
 
 /// Bytes of each signal kept while the receiver is slow or away.
 const CAPACITY: usize = 4 << 20;
@@ -109,9 +109,7 @@ pub(super) struct Export {
 struct Signal {
     buffers: Arc<Buffers>,
     /// Goes round between here and the lanes.
-    spare: Vec<u8>,
-    /// Where requests are put together.
-    room: BytesMut,
+    spare: Waiting,
     target: Target,
     export: Export,
 }
@@ -125,8 +123,7 @@ impl Signal {
     ) -> reqwest::Result<Self> {
         Ok(Self {
             buffers: Arc::new(Buffers::new(capacity, BURST, export.dropped.clone())),
-            spare: Vec::new(),
-            room: BytesMut::new(),
+            spare: Waiting::default(),
             target: Target::new(client, &format!("{endpoint}/v1/{}", export.path))?,
             export,
         })
@@ -135,19 +132,27 @@ impl Signal {
     async fn send(&mut self) {
         for lane in 0..self.buffers.lanes() {
             self.buffers.swap(lane, &mut self.spare);
-            for (records, count) in Records::new(&self.spare, BURST) {
-                let request = self.export.envelope.seal(records, &mut self.room);
+            // Sent from where they were written, and given back after that.
+            let bytes = Bytes::from(std::mem::take(&mut self.spare.bytes));
+            let mut begin = 0;
+            for Piece { end, records } in self.spare.pieces.drain(..) {
+                let request = self.export.envelope.seal(bytes.slice(begin..end));
+                begin = end;
                 // Failures are not logged: the line would itself be exported.
                 let refused = match self.target.post(request).await {
-                    Some(refused) => refused.min(count),
-                    None => count,
+                    Some(refused) => refused.min(records),
+                    None => records,
                 };
-                self.export.exported.increment(count - refused);
+                self.export.exported.increment(records - refused);
                 self.export.dropped.increment(refused);
             }
-            self.spare.clear();
+            // Whoever holds a request that failed keeps what it is made of.
+            if let Ok(mut bytes) = bytes.try_into_mut() {
+                bytes.clear();
+                self.spare.bytes = bytes.into();
+            }
             // A lane is taken when it holds a little more than a burst.
-            self.spare.shrink_to(2 * BURST);
+            self.spare.bytes.shrink_to(2 * BURST);
         }
     }
 }

@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use tokio::net::TcpListener;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Waiting};
 use super::sender::{BURST, Export, Exporter};
 use crate::otlp::{EndedSpan, Envelope, span_name};
 use crate::trace::SpanContext;
@@ -111,9 +111,9 @@ fn full_buffers_drop_the_newest_and_count_it() {
     assert_eq!(counts.exported_and_dropped(), (0, 2));
     let kept: Vec<u8> = (0..buffers.lanes())
         .flat_map(|lane| {
-            let mut taken = Vec::new();
+            let mut taken = Waiting::default();
             buffers.swap(lane, &mut taken);
-            taken
+            taken.bytes
         })
         .collect();
     assert_eq!(kept.len(), room);

@@ -19,6 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use super::request_id::{self, X_REQUEST_ID};
 use super::routes::{self, Route, UNMATCHED};
+use crate::clock::milliseconds;
 use crate::metrics::HTTP_REQUESTS_ACTIVE;
 use crate::semconv;
 use crate::trace::context::CURRENT;
@@ -208,7 +209,7 @@ impl Record {
         let Route {
             method, endpoint, ..
         } = *self.route;
-        let duration_ms = elapsed.as_secs_f64() * 1e3;
+        let duration_ms = milliseconds(elapsed);
         let status_code = status.as_u16();
         if is_probe(&self.route) {
             // A probe's answer is its news; the transition has been logged.

@@ -172,12 +172,10 @@ impl Subscriber for JsonSubscriber {
         let Some(level) = Level::of(*metadata.level()) else {
             return false;
         };
-        if self.levels.allows(level) {
-            return level < Level::Debug || is_ours(metadata);
-        }
-        self.levels.get() != Level::Off
-            && is_ours(metadata)
-            && with_current(|context| context.is_some_and(|context| context.debug))
+        // Whose DEBUG events are not wanted was told so when they registered.
+        self.levels.allows(level)
+            || (self.levels.get() != Level::Off
+                && with_current(|context| context.is_some_and(|context| context.debug)))
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {

@@ -15,5 +15,5 @@ mod wire;
 pub use attribute::{AsValue, Value};
 pub(crate) use attribute::{attribute, attribute_len};
 pub(crate) use log::{LogRecord, RECORD_ATTRIBUTE, Severity};
-pub(crate) use request::{Envelope, Records};
+pub(crate) use request::{Envelope, Request};
 pub(crate) use span::{EndedSpan, Event, Link, SPAN_ATTRIBUTE, span_kind, span_name, span_status};

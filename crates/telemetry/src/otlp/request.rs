@@ -1,9 +1,14 @@
 //! The request around spans and log records.
 
-use bytes::{Bytes, BytesMut};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 
 use super::attribute::{Value, attribute};
-use super::wire::{self, delimited, delimited_len, length_key, read_varint};
+use super::wire::{self, delimited, delimited_len, length_key};
 
 /// The parts of a request that are the same in every one.
 pub(crate) struct Envelope {
@@ -34,9 +39,8 @@ impl Envelope {
         }
     }
 
-    /// The whole request, in a piece of `room`: once it has been sent and
-    /// dropped, the next one takes the same memory.
-    pub(crate) fn seal(&self, records: &[u8], room: &mut BytesMut) -> Bytes {
+    /// The request with these records.
+    pub(crate) fn seal(&self, records: Bytes) -> Request {
         let inner = match &self.scope {
             Some(scope) => delimited_len(scope.len() + records.len()),
             None => records.len(),
@@ -49,10 +53,31 @@ impl Envelope {
             delimited(&mut head, length_key(2), scope.len() + records.len());
             head.extend_from_slice(scope);
         }
-        room.reserve(head.len() + records.len());
-        room.extend_from_slice(&head);
-        room.extend_from_slice(records);
-        room.split().freeze()
+        Request([head.into(), records])
+    }
+}
+
+/// A request's body: what precedes the records, and the records where they lie.
+pub(crate) struct Request([Bytes; 2]);
+
+impl Body for Request {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.0.iter_mut().find(|part| !part.is_empty());
+        Poll::Ready(next.map(|part| Ok(Frame::data(std::mem::take(part)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.iter().all(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|part| part.len() as u64).sum())
     }
 }
 
@@ -64,50 +89,4 @@ fn encode(resource: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::new();
     wire::bytes(&mut out, length_key(1), &attributes);
     out
-}
-
-/// Cuts encoded records into pieces of some size: each piece with the number
-/// of records in it.
-pub(crate) struct Records<'a> {
-    rest: &'a [u8],
-    size: usize,
-}
-
-impl<'a> Records<'a> {
-    /// Pieces of at most `size` bytes; a record that is larger is one alone.
-    pub(crate) fn new(records: &'a [u8], size: usize) -> Self {
-        Self {
-            rest: records,
-            size,
-        }
-    }
-}
-
-impl<'a> Iterator for Records<'a> {
-    type Item = (&'a [u8], u64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (mut end, mut count) = (0, 0);
-        while let Some(length) = first_len(&self.rest[end..]) {
-            if count > 0 && end + length > self.size {
-                break;
-            }
-            end += length;
-            count += 1;
-        }
-        if count == 0 {
-            return None;
-        }
-        let (piece, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        Some((piece, count))
-    }
-}
-
-/// The length of the first record, its key included.
-fn first_len(records: &[u8]) -> Option<usize> {
-    let (length, content) = read_varint(records.get(1..)?)?;
-    let head = records.len() - content.len();
-    let length = usize::try_from(length).ok()?;
-    (length <= content.len()).then_some(head + length)
 }

@@ -66,21 +66,11 @@ pub(super) fn fixed32(out: &mut Vec<u8>, key: u8, value: u32) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Reads a varint; the value and the bytes after it.
-pub(super) fn read_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0;
-    for (index, byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[index + 1..]));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{read_varint, varint, varint_len};
+    use prost::encoding::decode_varint;
+
+    use super::{varint, varint_len};
 
     #[test]
     fn varints_are_as_long_as_said_and_read_back() {
@@ -90,10 +80,10 @@ mod tests {
                 varint(&mut bytes, value);
                 assert_eq!(bytes.len(), varint_len(value), "{value}");
                 bytes.push(7);
-                assert_eq!(read_varint(&bytes), Some((value, &[7][..])));
+                let mut rest = bytes.as_slice();
+                assert_eq!(decode_varint(&mut rest), Ok(value));
+                assert_eq!(rest, [7]);
             }
         }
-        assert_eq!(read_varint(&[0x80; 11]), None);
-        assert_eq!(read_varint(&[]), None);
     }
 }

@@ -7,6 +7,7 @@
 //! its own.
 
 pub(crate) mod context;
+mod room;
 mod sampler;
 mod span;
 mod template;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::context::{CURRENT, Context, RequestId, SpanContext, current};
+use super::room;
 use super::sampler::Sampler;
 use crate::export::Buffers;
 use crate::otlp::{
@@ -59,7 +60,9 @@ pub fn span(name: impl Into<Cow<'static, str>>) -> SpanBuilder {
     let mut builder = SpanBuilder::of(&[]);
     builder.kind = Some(SpanKind::Internal);
     if exporting() {
-        span_name(&mut builder.fields.encoded, &name.into());
+        let name = name.into();
+        builder.fields.encoded = room::take(name.len());
+        span_name(&mut builder.fields.encoded, &name);
     }
     builder
 }
@@ -91,8 +94,7 @@ impl Fields {
     fn has_room(&mut self, length: usize, kind: usize) -> bool {
         let fits = self.encoded.len() + length <= MAX_FIELDS;
         if fits && self.encoded.capacity() == 0 {
-            // Mostly all that a span will need.
-            self.encoded.reserve(length.max(160));
+            self.encoded = room::take(length);
         }
         if !fits {
             self.dropped[kind] = self.dropped[kind].saturating_add(1);
@@ -336,7 +338,9 @@ impl Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        let Some(record) = &self.record else { return };
+        let Some(record) = &mut self.record else {
+            return;
+        };
         let Some(Tracer {
             spans: Some(spans), ..
         }) = TRACER.get()
@@ -353,5 +357,6 @@ impl Drop for Span {
             dropped: record.fields.dropped,
         };
         spans.append(|out| ended.write(out));
+        room::give_back(std::mem::take(&mut record.fields.encoded));
     }
 }

@@ -104,9 +104,9 @@ impl Operation {
     {
         let [started, successful, failed] = self.events();
         let start = Instant::now();
-        tracing::debug!(user_id = %user_id, "{started}");
+        tracing::debug!(message = started, user_id = %user_id);
         let result = work.await;
-        let duration_ms = start.elapsed().as_secs_f64() * 1e3;
+        let duration_ms = telemetry::milliseconds(start.elapsed());
         match result {
             Ok(Done {
                 task_id,
@@ -116,17 +116,17 @@ impl Operation {
                 if changed {
                     store.done(self);
                 }
-                tracing::info!(user_id = %user_id, task_id = %task_id, changed, duration_ms, "{successful}");
+                tracing::info!(message = successful, user_id = %user_id, task_id = %task_id, changed, duration_ms);
                 Ok(value)
             }
             Err(error) if error.is_ours() => {
                 let code = error.code();
-                tracing::error!(user_id = %user_id, code, error = %error, duration_ms, "{failed}");
+                tracing::error!(message = failed, user_id = %user_id, code, error = %error, duration_ms);
                 Err(error)
             }
             Err(error) => {
                 let code = error.code();
-                tracing::warn!(user_id = %user_id, code, duration_ms, "{failed}");
+                tracing::warn!(message = failed, user_id = %user_id, code, duration_ms);
                 Err(error)
             }
         }
