@@ -78,11 +78,21 @@ pub(super) fn attend(client: &Client, stop: &CancellationToken) -> Result<Partin
         }
         if Instant::now() >= next_store {
             context.store(client);
+            rouse(client);
             next_store = Instant::now() + STORE_INTERVAL;
         }
     }
     context.release_all();
     result.map(|()| parting)
+}
+
+/// Asks the client's main thread something, so that it is awake. It commits, and tells
+/// the group that we live, but sleeps until then by the wall clock (`cnd_timedwait_ms`
+/// of its tinycthread): if that is set back by an hour, for an hour. A question ends
+/// that at once, and is itself waited for without a clock.
+fn rouse(client: &Client) {
+    // What it answers is known here already.
+    let _ = client.assignment();
 }
 
 /// Counts an error of the client. Only a fatal one ends consumption: the client
