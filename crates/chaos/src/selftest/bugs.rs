@@ -86,11 +86,14 @@ impl Trouble {
         let twice = |step: Step| vec![step.clone(), step];
         match self {
             Self::None => Vec::new(),
-            Self::ApiDiesInTheMiddle => twice(Step::two(
-                Slow(TODO_DATABASE, ms(150), ms(2500)),
-                ms(1500),
-                Kill(service(TODO)),
-            )),
+            // Requests begin together when the database becomes slow, and take
+            // some two seconds: each time it dies at another of their steps.
+            Self::ApiDiesInTheMiddle => [900, 1300, 1700, 2100]
+                .map(|after| {
+                    let slow = Slow(TODO_DATABASE, ms(150), ms(2500));
+                    Step::two(slow, ms(after), Kill(service(TODO)))
+                })
+                .to_vec(),
             Self::ApiLeavesInTheMiddle => twice(Step::two(
                 Slow(TODO_DATABASE, ms(150), ms(2500)),
                 ms(1500),
