@@ -7,6 +7,10 @@
 //! beginning of a turn to the beginning of the service's next: what it sends and
 //! counts after its answers, while the other has its turn, is part of them.
 //!
+//! A service remembers tokens that it has verified, as a user's requests mostly come
+//! with the same one. Both are measured: each request with a token of its own, and
+//! all with one.
+//!
 //! A pair is many short turns of both sides: a virtual machine's speed changes
 //! from second to second, by more than what is measured.
 #![allow(
@@ -30,6 +34,8 @@ use tokio::net::TcpListener;
 const CONNECTIONS: usize = 32;
 /// Of each side in a pair, one after the other.
 const TURNS: usize = 10;
+/// More than a service remembers, so that each is verified whenever it comes.
+const TOKENS: usize = 5000;
 
 #[derive(Clone, Copy)]
 enum Load {
@@ -74,29 +80,36 @@ async fn main() {
         "CPU of todo-api in µs for each request; {CONNECTIONS} connections, {pairs} pairs of {requests} requests a side, in {TURNS} turns each; medians"
     );
     println!(
-        "{:<8} {:>10} {:>10} {:>12} {:>8}",
-        "request", "off", "full", "difference", "ratio"
+        "{:<8} {:<10} {:>10} {:>10} {:>12} {:>8}",
+        "request", "token", "off", "full", "difference", "ratio"
     );
+    let remembered = vec![who.token.clone()];
+    let verified = (0..TOKENS)
+        .map(|n| parts.keys.token(who.id, 3600 + n as i64))
+        .collect();
     let mut sides = [Side::new(&off), Side::new(&full)];
-    for (name, load) in [
-        ("create", Load::Create),
-        ("read", Load::Read),
-        ("mixed", Load::Mixed),
-    ] {
-        // Pools, caches and plans settle first.
-        for side in &mut sides {
-            side.begin(&who).await;
-            side.turn(&who, load, requests).await;
-        }
-        // One more of each only ends the account of the one before it.
-        for turn in 0..=pairs * TURNS {
-            for place in 0..2 {
-                let side = &mut sides[(turn + place) % 2];
-                side.turn(&who, load, requests / TURNS).await;
+    for (of_tokens, tokens) in [("verified", verified), ("remembered", remembered)] {
+        let tokens = Arc::new(tokens);
+        for (name, load) in [
+            ("create", Load::Create),
+            ("read", Load::Read),
+            ("mixed", Load::Mixed),
+        ] {
+            // Pools, caches and plans settle first.
+            for side in &mut sides {
+                side.begin(&who).await;
+                side.turn(&tokens, load, requests).await;
             }
+            // One more of each only ends the account of the one before it.
+            for turn in 0..=pairs * TURNS {
+                for place in 0..2 {
+                    let side = &mut sides[(turn + place) % 2];
+                    side.turn(&tokens, load, requests / TURNS).await;
+                }
+            }
+            let [off, full] = sides.each_mut().map(|side| side.take(pairs, requests));
+            print(name, of_tokens, off, full);
         }
-        let [off, full] = sides.each_mut().map(|side| side.take(pairs, requests));
-        print(name, off, full);
     }
     complete(&full).await;
 }
@@ -133,6 +146,8 @@ struct Side<'a> {
     http: reqwest::Client,
     /// What is read.
     task: String,
+    /// Requests so far: each takes the next token.
+    asked: usize,
     /// All that was spent when each turn began.
     spent: Vec<f64>,
 }
@@ -147,6 +162,7 @@ impl<'a> Side<'a> {
             service,
             http,
             task: String::new(),
+            asked: 0,
             spent: Vec::new(),
         }
     }
@@ -159,12 +175,15 @@ impl<'a> Side<'a> {
     }
 
     /// Sends requests, on the connections that are there.
-    async fn turn(&mut self, who: &Who, load: Load, requests: usize) {
+    async fn turn(&mut self, tokens: &Arc<Vec<String>>, load: Load, requests: usize) {
         self.spent.push(cpu(self.service));
+        let first = self.asked;
+        self.asked += requests;
         let next = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
-                let (http, next, token) = (self.http.clone(), Arc::clone(&next), who.token.clone());
+                let (http, next, tokens) =
+                    (self.http.clone(), Arc::clone(&next), Arc::clone(tokens));
                 let (tasks, one) = (self.service.url("/v1/tasks"), self.task.clone());
                 tokio::spawn(async move {
                     loop {
@@ -172,15 +191,16 @@ impl<'a> Side<'a> {
                         if number >= requests {
                             return;
                         }
+                        let token = &tokens[(first + number) % tokens.len()];
                         let what = match load {
                             Load::Create => 0,
                             Load::Read => 5,
                             Load::Mixed => number % 10,
                         };
                         match what {
-                            0 | 1 => drop(create(&http, &tasks, &token).await),
-                            9 => read(&http, &format!("{tasks}?limit=20"), &token).await,
-                            _ => read(&http, &one, &token).await,
+                            0 | 1 => drop(create(&http, &tasks, token).await),
+                            9 => read(&http, &format!("{tasks}?limit=20"), token).await,
+                            _ => read(&http, &one, token).await,
                         }
                     }
                 })
@@ -204,12 +224,12 @@ impl<'a> Side<'a> {
     }
 }
 
-fn print(load: &str, mut off: Vec<f64>, mut full: Vec<f64>) {
+fn print(load: &str, token: &str, mut off: Vec<f64>, mut full: Vec<f64>) {
     let both = || off.iter().zip(&full);
     let mut differences: Vec<f64> = both().map(|(off, full)| full - off).collect();
     let mut ratios: Vec<f64> = both().map(|(off, full)| full / off).collect();
     println!(
-        "{load:<8} {:>10.1} {:>10.1} {:>12.1} {:>8.3}",
+        "{load:<8} {token:<10} {:>10.1} {:>10.1} {:>12.1} {:>8.3}",
         median(&mut off),
         median(&mut full),
         median(&mut differences),
