@@ -16,17 +16,6 @@ pub(super) fn string(line: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// A name in quotes that needs no escaping, as nothing that stands in code does.
-pub(super) fn name(line: &mut Vec<u8>, name: &str) {
-    debug_assert!(
-        name.bytes()
-            .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-    );
-    line.push(b'"');
-    line.extend_from_slice(name.as_bytes());
-    line.push(b'"');
-}
-
 /// A scalar; numbers that JSON does not have are null.
 pub(super) fn value(line: &mut Vec<u8>, value: Value<'_>) {
     match value {

@@ -24,7 +24,7 @@ pub(super) struct FieldWriter<'a> {
 
 impl FieldWriter<'_> {
     pub(super) fn field(&mut self, name: &str, value: Value<'_>) {
-        json::name(self.fields, name);
+        json::string(self.fields, name);
         self.fields.push(b':');
         json::value(self.fields, value);
         self.fields.push(b',');
